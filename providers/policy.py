@@ -1,0 +1,192 @@
+"""Policies: for which artifacts they speak and what must hold.
+
+Identities follow the vocabulary of the Sigstore client specification and of cosign's flags. Patterns are RE2
+(linear time) and always match the whole text: cosign matches them anywhere in it, which lets
+``https://github.com/org/.*`` pass ``https://evil.test/?https://github.com/org/x``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+import re2
+
+from .descriptor import Descriptor
+from .errors import ConfigurationError
+from .scope import Scope
+from .subject import Operation, Subject
+
+# A pattern longer than this was not written by a person; RE2 compiles in linear time and space.
+_MAX_PATTERN = 2048
+# An RE2 programme this large still compiles in about a millisecond (8 MiB is RE2's own default).
+_RE2_MEMORY = 1 << 20
+
+
+class Mode(StrEnum):
+    """What the policy's verdict does to admission. It never changes the verdict itself."""
+
+    ENFORCE = "enforce"
+    WARN = "warn"
+    AUDIT = "audit"
+
+
+def compile_pattern(pattern: str) -> Any:
+    """Compile an RE2 pattern.
+
+    Raises:
+        ConfigurationError: it is empty, too long, or not RE2.
+    """
+    if not pattern or len(pattern) > _MAX_PATTERN:
+        raise ConfigurationError(f"a pattern has 1 to {_MAX_PATTERN} characters")
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = _RE2_MEMORY
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as error:
+        raise ConfigurationError(f"not an RE2 pattern: {pattern!r}: {error}") from error
+
+
+@dataclass(frozen=True)
+class StringMatch:
+    """Exactly one of ``value`` (compared exactly) and ``regexp`` (RE2, matching the whole text)."""
+
+    value: str = ""
+    regexp: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.value) == bool(self.regexp):
+            raise ConfigurationError(
+                "give either a value or a pattern, and neither may be empty",
+                remedy="An empty string would match nothing or everything; name what you expect.",
+            )
+        if self.regexp:
+            compile_pattern(self.regexp)
+
+    @cached_property
+    def _compiled(self) -> Any:
+        return compile_pattern(self.regexp)
+
+    def matches(self, text: str) -> bool:
+        """Whether the whole of ``text`` is what is expected. The empty text never is."""
+        if not text:
+            return False
+        if self.value:
+            return text == self.value
+        return self._compiled.fullmatch(text) is not None
+
+    def __str__(self) -> str:
+        return self.value or f"/{self.regexp}/"
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateIdentity:
+    """Whom a Fulcio certificate must name: the subject alternative name *and* the OIDC issuer.
+
+    ``claims`` are further Fulcio extensions by their sigstore-go JSON name (``githubWorkflowRepository``,
+    ``sourceRepositoryURI``, …), all of which must match.
+    """
+
+    subject_alternative_name: StringMatch
+    issuer: StringMatch
+    claims: tuple[tuple[str, StringMatch], ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.subject_alternative_name} by {self.issuer}"
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierConfig:
+    """How much evidence a signature needs (sigstore-go ``VerifierConfig``). Thresholds count distinct logs.
+
+    Raises:
+        ConfigurationError: options contradict each other; a certificate without any proof of time cannot be
+            verified, so at least one observer timestamp must be required.
+    """
+
+    require_observer_timestamps: bool = True
+    observer_timestamp_threshold: int = 1
+    require_tlog_entries: bool = True
+    tlog_entries_threshold: int = 1
+    require_scts: bool = True
+    ctlog_entries_threshold: int = 1
+    require_signed_timestamps: bool = False
+    signed_timestamp_threshold: int = 1
+    require_integrated_timestamps: bool = False
+    integrated_timestamp_threshold: int = 1
+
+    def __post_init__(self) -> None:
+        thresholds = {
+            "observerTimestampThreshold": self.observer_timestamp_threshold,
+            "tlogEntriesThreshold": self.tlog_entries_threshold,
+            "ctlogEntriesThreshold": self.ctlog_entries_threshold,
+            "signedTimestampThreshold": self.signed_timestamp_threshold,
+            "integratedTimestampThreshold": self.integrated_timestamp_threshold,
+        }
+        for name, value in thresholds.items():
+            if not 1 <= value <= 32:  # sigstore-go internal/limits: 32 entries and 32 timestamps a bundle
+                raise ConfigurationError(
+                    f"{name} is {value}; a threshold is 1 to 32",
+                    remedy="To ask for none, set the matching require… option to false.",
+                )
+        if not (
+            self.require_observer_timestamps
+            or self.require_signed_timestamps
+            or self.require_integrated_timestamps
+        ):
+            raise ConfigurationError(
+                "no proof of time is required",
+                remedy="A short-lived certificate needs one: leave requireObserverTimestamps at true.",
+            )
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One policy: whom it speaks for, and what must hold.
+
+    ``scopes`` is never empty. ``namespaces`` and ``operations`` left empty speak for all. With
+    ``unsafe_ignore_identities`` any signer under the trusted root passes; the identity check is then reported
+    as skipped.
+    """
+
+    name: str
+    scopes: tuple[Scope, ...]
+    certificate_identities: tuple[CertificateIdentity, ...]
+    mode: Mode = Mode.ENFORCE
+    namespaces: tuple[str, ...] = ()
+    operations: tuple[Operation, ...] = ()
+    unsafe_ignore_identities: bool = False
+    verifier_config: VerifierConfig = field(default_factory=VerifierConfig)
+    source: str = ""
+    revision: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ConfigurationError("a policy has no name")
+        if not self.scopes:
+            raise ConfigurationError(
+                f"policy {self.name!r} has no scopes, so it would speak for nothing",
+                remedy="Name the repositories it is for, or write '*' for all of them.",
+            )
+        if self.unsafe_ignore_identities and self.certificate_identities:
+            raise ConfigurationError(
+                f"policy {self.name!r} names identities and ignores them",
+                remedy="Remove either certificateIdentities or unsafeIgnoreIdentities.",
+            )
+        if not self.unsafe_ignore_identities and not self.certificate_identities:
+            raise ConfigurationError(
+                f"policy {self.name!r} names no identity",
+                remedy="List certificateIdentities. An empty list would let nobody sign, or anybody.",
+            )
+
+    def speaks_for(self, subject: Subject, descriptor: Descriptor | None) -> bool:
+        """Whether this policy is to be asked about ``subject``. ``descriptor`` is not used yet by any rule."""
+        del descriptor
+        if self.namespaces and subject.namespace not in self.namespaces:
+            return False
+        if self.operations and subject.operation not in self.operations:
+            return False
+        return any(scope.matches(subject.reference) for scope in self.scopes)

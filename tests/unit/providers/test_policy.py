@@ -1,0 +1,147 @@
+"""Scopes, patterns and what a policy must say. Requirement: anchored, linear-time patterns, both parts named."""
+
+from __future__ import annotations
+
+import pytest
+
+from providers.errors import ConfigurationError, InvalidReferenceError
+from providers.policy import CertificateIdentity, Policy, StringMatch, VerifierConfig
+from providers.reference import Reference
+from providers.scope import Scope
+from providers.static import StaticPolicyProvider
+from providers.subject import Operation, Subject
+
+ANYONE = CertificateIdentity(StringMatch(regexp=".+"), StringMatch(regexp=".+"))
+
+
+@pytest.mark.parametrize(
+    ("scope", "reference", "matches"),
+    [
+        ("*", "nginx", True),
+        ("ghcr.io", "ghcr.io/org/app", True),
+        ("ghcr.io", "ghcr.io:443/org/app", False),
+        ("ghcr.io/org", "ghcr.io/org/app", True),
+        ("ghcr.io/org", "ghcr.io/org", True),
+        ("ghcr.io/org", "ghcr.io/org-evil/app", False),
+        ("ghcr.io/org", "ghcr.io/organisation", False),
+        ("ghcr.io/org", "evil.test/ghcr.io/org/app", False),
+        ("ghcr.io/org/app", "ghcr.io/org/app:v1", True),
+        ("docker.io/library/nginx", "nginx", True),
+        ("127.0.0.1:5000", "127.0.0.1:5000/app", True),
+        ("*.example.com", "reg.example.com/app", True),
+        ("*.example.com", "reg.example.com:5000/app", True),
+        ("*.example.com", "a.b.example.com/app", True),
+        ("*.example.com", "example.com/app", False),
+        ("*.example.com", "evilexample.com/app", False),
+        ("*.example.com", "reg.example.com.evil.test/app", False),
+    ],
+)
+def test_scopes_match_on_boundaries(scope: str, reference: str, matches: bool) -> None:
+    assert Scope.parse(scope).matches(Reference.parse(reference)) is matches
+
+
+@pytest.mark.parametrize(
+    "text", ["", "ghcr.io/org*", "ghcr.io/*", "*example.com", "*.", "nginx", "a b", "**"]
+)
+def test_scopes_that_cannot_mean_anything_are_refused(text: str) -> None:
+    with pytest.raises(InvalidReferenceError):
+        Scope.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "matches"),
+    [
+        ("https://github\\.com/org/.*", "https://github.com/org/app", True),
+        ("https://github\\.com/org/.*", "https://evil.test/?https://github.com/org/app", False),
+        ("org", "organisation", False),
+        ("a|b", "ax", False),
+        ("a|b", "xb", False),
+        ("a|b", "b", True),
+        ("(?i)ALICE@x", "alice@x", True),
+        (".*", "", False),
+        ("a", "a\n", False),
+    ],
+)
+def test_patterns_match_the_whole_text(pattern: str, text: str, matches: bool) -> None:
+    assert StringMatch(regexp=pattern).matches(text) is matches
+
+
+def test_a_value_is_compared_exactly() -> None:
+    match = StringMatch(value="https://issuer.test")
+    assert match.matches("https://issuer.test")
+    for other in ("https://issuer.test/", "https://Issuer.test", "", "https://issuer.test\x00"):
+        assert not match.matches(other)
+
+
+def test_a_hostile_pattern_takes_linear_time() -> None:
+    """Backtracking takes 2**60 steps here: with it, this test never ends."""
+    assert not StringMatch(regexp="(a+)+b").matches("a" * 60)
+
+
+@pytest.mark.parametrize("pattern", ["(", "a{1001}", "(?=x)", "\\1", "x" * 3000, "((a{100}){100}){100}"])
+def test_patterns_that_are_not_re2_are_refused(pattern: str) -> None:
+    with pytest.raises(ConfigurationError):
+        StringMatch(regexp=pattern)
+
+
+@pytest.mark.parametrize("both", [{}, {"value": "a", "regexp": "a"}, {"value": ""}, {"regexp": ""}])
+def test_neither_and_both_and_empty_are_refused(both: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError):
+        StringMatch(**both)
+
+
+def _policy(**changes: object) -> Policy:
+    fields: dict[str, object] = {
+        "name": "p",
+        "scopes": (Scope.parse("*"),),
+        "certificate_identities": (ANYONE,),
+    }
+    return Policy(**(fields | changes))  # type: ignore[arg-type]  # a table of fields
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": ""},
+        {"scopes": ()},
+        {"certificate_identities": ()},
+        {"unsafe_ignore_identities": True},
+    ],
+)
+def test_a_policy_that_means_nothing_or_anything_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(ConfigurationError):
+        _policy(**changes)
+
+
+def test_namespaces_and_operations_narrow() -> None:
+    policy = _policy(namespaces=("prod",), operations=(Operation.CREATE,))
+    assert policy.speaks_for(Subject.parse("nginx", "prod", "CREATE"), None)
+    assert not policy.speaks_for(Subject.parse("nginx", "dev", "CREATE"), None)
+    assert not policy.speaks_for(Subject.parse("nginx", "", "CREATE"), None)
+    assert not policy.speaks_for(Subject.parse("nginx", "prod", "UPDATE"), None)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tlog_entries_threshold": 0},
+        {"observer_timestamp_threshold": -1},
+        {"ctlog_entries_threshold": 33},
+        {"require_observer_timestamps": False},
+    ],
+)
+def test_contradicting_requirements_are_refused(changes: dict[str, int]) -> None:
+    with pytest.raises(ConfigurationError):
+        VerifierConfig(**changes)  # type: ignore[arg-type]  # a table of fields
+
+
+def test_two_policies_of_one_name_are_refused() -> None:
+    with pytest.raises(ConfigurationError):
+        StaticPolicyProvider((_policy(), _policy()))
+
+
+def test_the_revision_follows_the_content() -> None:
+    one, same, other = (
+        StaticPolicyProvider((policy,)) for policy in (_policy(), _policy(), _policy(namespaces=("x",)))
+    )
+    assert one.revision == same.revision != other.revision
