@@ -1,0 +1,182 @@
+"""The configuration file: what is wrong is refused with file, line and what to do; the schema is the code's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from providers import factory
+from providers.document import Document
+from providers.errors import ConfigurationError
+from providers.interfaces import PolicyProvider
+from providers.policy import Mode
+from providers.subject import Operation, Subject
+from pycosign.lab import Lab
+from verifier.config import ServerSpec, json_schema, load
+from verifier.server.options import ServerOptions
+from verifier.server.start import server_options
+
+ROOT = Path(__file__).parents[3]
+GOOD = """\
+apiVersion: pycosign.dev/v1alpha1
+kind: VerifierConfiguration
+metadata:
+  name: test
+spec:
+  trustedMaterialProvider:
+    type: static
+    trustedRoot: trusted_root.json
+  policyProvider:
+    type: static
+    policies:
+      - name: release
+        scopes: [ghcr.io/org]
+        certificateIdentities:
+          - subject: https://ci.test/release
+            issuer: https://issuer.test
+        verifierConfig:
+          requireSCTs: true
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("config")
+    (folder / "trusted_root.json").write_bytes(Lab().trusted_root())
+    return folder
+
+
+def read(folder: Path, text: str) -> PolicyProvider:
+    path = folder / "verifier.yaml"
+    path.write_text(text, encoding="utf-8")
+    configuration, document = load(path)
+    spec = configuration.spec
+    factory.trusted_material_provider(
+        spec.trusted_material_provider, document, ("spec", "trustedMaterialProvider")
+    )
+    return factory.policy_provider(spec.policy_provider, document, ("spec", "policyProvider"))
+
+
+def test_a_good_file_is_read(folder: Path) -> None:
+    provider = read(folder, GOOD)
+    (policy,) = provider.policies(Subject.parse("ghcr.io/org/app"), None)
+    assert policy.name == "release"
+    assert policy.mode is Mode.ENFORCE
+    assert policy.source.endswith("verifier.yaml:12")
+    assert policy.revision.startswith("sha256:")
+    assert provider.policies(Subject.parse("ghcr.io/other/app"), None) == ()
+
+
+def test_every_field_of_a_policy_is_read(folder: Path) -> None:
+    text = GOOD.replace(
+        "        verifierConfig:\n          requireSCTs: true\n",
+        """\
+            claims:
+              githubWorkflowRepository: org/app
+        mode: warn
+        namespaces: [prod]
+        operations: [CREATE, UPDATE]
+        verifierConfig:
+          requireSCTs: false
+          requireSignedTimestamps: true
+          tlogEntriesThreshold: 2
+""",
+    )
+    (policy,) = read(folder, text).policies(Subject.parse("ghcr.io/org/app", "prod", "CREATE"), None)
+    assert policy.mode is Mode.WARN
+    assert policy.operations == (Operation.CREATE, Operation.UPDATE)
+    assert not policy.verifier_config.require_scts
+    assert policy.verifier_config.require_signed_timestamps
+    assert policy.verifier_config.tlog_entries_threshold == 2
+    assert [name for name, _ in policy.certificate_identities[0].claims] == ["githubWorkflowRepository"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ("kind: Verif", "kind: Other # Verif", 2, "VerifierConfiguration"),
+        ("apiVersion: pycosign.dev/v1alpha1", "apiVersion: v1", 1, "pycosign.dev/v1alpha1"),
+        ("metadata:\n  name: test", "metadata:\n  nom: test", 3, "no field of this name"),
+        ("trustedRoot: trusted_root.json", "trustedRoot: nowhere.json", 8, "cosign trusted-root create"),
+        ("    trustedRoot: trusted_root.json\n", "", 6, "missing"),
+        ("scopes: [ghcr.io/org]", "scopes: [ghcr.io/org*]", 13, "stands alone"),
+        ("scopes: [ghcr.io/org]", "scopes: []", 13, "at least 1"),
+        ("scopes: [ghcr.io/org]", "scopes: ghcr.io/org", 13, "list"),
+        ("            issuer: https://issuer.test\n", "", 15, "issuer and issuerRegExp"),
+        ("issuer: https://issuer.test", "issuer: ''", 15, "issuer and issuerRegExp"),
+        ("issuer: https://issuer.test", "issuerRegExp: '('", 15, "RE2"),
+        ("issuer: https://issuer.test", "issuer: a\n            issuerRegExp: b", 15, "exactly one"),
+        ("requireSCTs: true", "requireSCTs: maybe", 18, "boolean"),
+        ("requireSCTs: true", "requireSCTs: 'true'", 18, "boolean"),
+        ("requireSCTs: true", "requireObserverTimestamps: false", 17, "proof of time"),
+        ("requireSCTs: true", "tlogEntriesThreshold: 0", 17, "1 to 32"),
+        ("- name: release", "- name: release\n        name: again", 13, "stands twice"),
+        ("- name: release", "- name: &n release\n        namespaces: [*n]", 13, "anchors"),
+        ("- name: release", "- name: release\n        unsafeIgnoreIdentities: true", 12, "ignores them"),
+        ("    type: static\n    policies", "    type: files\n    policies", 10, "static"),
+        ("spec:", "spec: [", 7, "YAML"),
+    ],
+)
+def test_what_is_wrong_is_refused_with_its_line(
+    folder: Path, old: str, new: str, line: int, says: str
+) -> None:
+    assert old in GOOD
+    with pytest.raises(ConfigurationError) as caught:
+        read(folder, GOOD.replace(old, new, 1))
+    assert caught.value.file.endswith("verifier.yaml")
+    assert caught.value.line == line, str(caught.value)
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "- a list\n", "text", "a: 1\n---\nb: 2\n", "1: 2\n", "a: \x01\n"])
+def test_what_is_no_single_mapping_is_refused(folder: Path, text: str) -> None:
+    with pytest.raises(ConfigurationError):
+        read(folder, text)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="No such file"):
+        load(tmp_path / "nowhere.yaml")
+
+
+def test_a_file_that_is_too_large(tmp_path: Path) -> None:
+    path = tmp_path / "large.yaml"
+    path.write_bytes(b"#" * (1 << 20) + b"\n")
+    with pytest.raises(ConfigurationError, match="larger"):
+        load(path)
+
+
+def test_two_policies_of_one_name(folder: Path) -> None:
+    policies = GOOD[GOOD.index("      - name") :]
+    with pytest.raises(ConfigurationError, match="two policies"):
+        read(folder, GOOD + policies)
+
+
+def test_the_published_schema_is_the_code() -> None:
+    """When this fails, write ``json_schema()`` to the file: its fields have changed."""
+    published = json.loads((ROOT / "docs/schema/verifier-configuration.v1alpha1.json").read_text("utf-8"))
+    assert published == json_schema()
+    jsonschema.Draft202012Validator.check_schema(published)
+    jsonschema.Draft202012Validator(published).validate(yaml.safe_load(GOOD))
+    for old, new in [("ghcr.io/org", "[]"), ("static", "files"), ("requireSCTs: true", "unknown: 1")]:
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.Draft202012Validator(published).validate(yaml.safe_load(GOOD.replace(old, new, 1)))
+
+
+def test_the_defaults_of_the_server_are_stated_once_in_effect() -> None:
+    """The file and the server's own options name the same values."""
+    document = Document.parse(b"spec: {server: {}}\n", "test.yaml")
+    assert server_options(ServerSpec(), document) == ServerOptions()
+
+
+def test_every_field_is_documented() -> None:
+    """docs/configuration.md names every property of the schema."""
+    text = (ROOT / "docs/configuration.md").read_text("utf-8")
+    schema = json_schema()
+    properties = {name for part in schema["$defs"].values() for name in part["properties"]}
+    missing = {name for name in properties if f"`{name}`" not in text and f".{name}`" not in text}
+    assert missing == set()

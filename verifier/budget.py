@@ -1,0 +1,69 @@
+"""What one request may spend: time, bytes and calls. A request carries one ``Budget`` all the way down."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from providers.errors import UnavailableError
+from providers.reasons import ReasonCode
+
+# A cosign bundle is about 10 kB, an SBOM attestation up to a few MB; 64 candidates of 1 MiB on average fit.
+DEFAULT_MAX_BYTES = 64 << 20
+# 64 candidates cost two requests each; the rest is resolution, listing, tokens and redirects.
+DEFAULT_MAX_REQUESTS = 256
+
+
+class Budget:
+    """Time (monotonic), bytes and registry requests left for one question. Safe to share between threads."""
+
+    def __init__(
+        self,
+        seconds: float,
+        *,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        max_requests: int = DEFAULT_MAX_REQUESTS,
+    ) -> None:
+        self.deadline = time.monotonic() + seconds
+        self._bytes_left = max_bytes
+        self._requests_left = max_requests
+        self._lock = threading.Lock()
+
+    def seconds_left(self) -> float:
+        """Seconds until the deadline, above zero.
+
+        Raises:
+            UnavailableError: ``deadline-exceeded``.
+        """
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise UnavailableError(ReasonCode.DEADLINE_EXCEEDED, "the deadline of the request has passed")
+        return left
+
+    def spend_request(self) -> None:
+        """Count one request to a registry.
+
+        Raises:
+            UnavailableError: ``limit-exceeded``, or ``deadline-exceeded``.
+        """
+        self.seconds_left()
+        with self._lock:
+            self._requests_left -= 1
+            if self._requests_left < 0:
+                raise UnavailableError(
+                    ReasonCode.LIMIT_EXCEEDED, "the request needs more registry calls than allowed"
+                )
+
+    def spend_bytes(self, count: int) -> None:
+        """Count ``count`` bytes read from a registry.
+
+        Raises:
+            UnavailableError: ``limit-exceeded``, or ``deadline-exceeded``.
+        """
+        self.seconds_left()
+        with self._lock:
+            self._bytes_left -= count
+            if self._bytes_left < 0:
+                raise UnavailableError(
+                    ReasonCode.LIMIT_EXCEEDED, "the request reads more from the registry than allowed"
+                )

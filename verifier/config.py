@@ -1,0 +1,102 @@
+"""The configuration of ``pycosign serve``: one YAML file, checked as a whole before anything starts.
+
+The published schema is ``docs/schema/verifier-configuration.v1alpha1.json``; ``json_schema()`` makes it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from providers.document import Document
+from providers.spec import Spec, StaticPolicySpec, StaticTrustSpec
+
+API_VERSION = "pycosign.dev/v1alpha1"
+
+
+class MetadataSpec(Spec):
+    """Kubernetes-style metadata; only the name is used, in logs."""
+
+    name: Annotated[str, Field(min_length=1, max_length=253)]
+
+
+class ServerSpec(Spec):
+    """The gRPC server. Where the defaults come from stands in ``server/options.py``."""
+
+    address: Annotated[
+        str, Field(description="IP address and port to listen on; port 0 takes a free one.")
+    ] = "127.0.0.1:50051"
+    max_workers: Annotated[int, Field(ge=1, le=256, description="Threads that decide.")] = 16
+    max_request_bytes: Annotated[int, Field(ge=1 << 10, le=16 << 20)] = 64 << 10
+    max_concurrent: Annotated[
+        int, Field(ge=1, le=10_000, description="Calls in work and waiting; more are turned away.")
+    ] = 144
+    max_streams: Annotated[int, Field(ge=1, le=256, description="Open ValidateMany calls.")] = 8
+    max_concurrent_per_stream: Annotated[
+        int, Field(ge=1, le=256, description="Requests of one stream in work at a time.")
+    ] = 16
+    max_deadline_seconds: Annotated[float, Field(gt=0, le=300, description="Longest for one verdict.")] = 25.0
+    max_stream_seconds: Annotated[float, Field(gt=0, le=86_400, description="Longest for one stream.")] = (
+        300.0
+    )
+    max_connection_age_seconds: Annotated[float, Field(gt=0, le=86_400)] = 1800.0
+    notice_seconds: Annotated[
+        float, Field(ge=0, le=300, description="How long calls are still taken after SIGTERM.")
+    ] = 2.0
+    drain_seconds: Annotated[
+        float, Field(ge=0, le=300, description="How long calls in work then have to finish.")
+    ] = 25.0
+    reflection: Annotated[bool, Field(description="Whether clients may ask what the service is.")] = True
+
+
+class RegistrySpec(Spec):
+    """How registries are spoken to."""
+
+    plain_http: Annotated[
+        list[str],
+        Field(
+            default_factory=list,
+            alias="insecurePlainHTTP",
+            description="Registries (host:port) spoken to without TLS.",
+        ),
+    ]
+    ca_file: Annotated[str, Field(description="PEM file of further certificate authorities.")] = ""
+
+
+class VerifierSpec(Spec):
+    """Everything the verifier needs. There is no default trusted root and no default identity."""
+
+    server: ServerSpec = ServerSpec()
+    registry: Annotated[RegistrySpec, Field(default_factory=RegistrySpec)]
+    trusted_material_provider: StaticTrustSpec
+    policy_provider: StaticPolicySpec
+
+
+class VerifierConfiguration(Spec):
+    """The whole file."""
+
+    api_version: Literal["pycosign.dev/v1alpha1"]
+    kind: Literal["VerifierConfiguration"]
+    metadata: MetadataSpec
+    spec: VerifierSpec
+
+
+def load(path: Path) -> tuple[VerifierConfiguration, Document]:
+    """Read and check ``path``.
+
+    Raises:
+        ConfigurationError: with file, line and what to do.
+    """
+    document = Document.load(path)
+    return document.validate(VerifierConfiguration), document
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of the file."""
+    schema = VerifierConfiguration.model_json_schema(by_alias=True)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "https://pycosign.dev/schema/verifier-configuration.v1alpha1.json",
+    } | schema

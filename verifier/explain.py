@@ -1,0 +1,70 @@
+"""What a person is told: for every reason code a sentence that says what to do.
+
+The table is also the source of ``docs/reason-codes.md``.
+"""
+
+from __future__ import annotations
+
+from providers.reasons import ReasonCode
+
+REMEDIES: dict[ReasonCode, str] = {
+    ReasonCode.OK: "Nothing to do.",
+    ReasonCode.INVALID_REFERENCE: "Correct the image reference: registry/path:tag or registry/path@sha256:…",
+    ReasonCode.NO_POLICY: "Ask the operator for a policy whose scopes name this repository;"
+    " what no policy covers is refused.",
+    ReasonCode.NO_SIGNATURE: "Sign the image by digest, for example with 'cosign sign IMAGE@DIGEST',"
+    " into the same repository.",
+    ReasonCode.NO_ATTESTATION: "Attach the attestation the policy asks for, for example with 'cosign attest'.",
+    ReasonCode.MALFORMED: "The signature is damaged or not a Sigstore bundle; sign again.",
+    ReasonCode.UNSUPPORTED: "The signature has a format or a key this verifier does not support;"
+    " sign again with cosign 3.",
+    ReasonCode.NO_CERTIFICATE: "The policy wants a keyless signature: sign without --key.",
+    ReasonCode.CHAIN_UNTRUSTED: "The certificate does not come from a trusted certificate authority;"
+    " sign with the Sigstore instance the operator trusts.",
+    ReasonCode.CERTIFICATE_INVALID: "The certificate is not a code-signing certificate with one identity;"
+    " sign with a certificate of Fulcio.",
+    ReasonCode.SIGNATURE_INVALID: "The signature does not match what it claims to sign: it was changed or"
+    " damaged. Find out how, then sign again.",
+    ReasonCode.SUBJECT_DIGEST_MISMATCH: "This is a signature of another artifact. Find out who put it here,"
+    " then sign this digest.",
+    ReasonCode.DUPLICATE_LOG_ENTRY: "The bundle repeats a log entry; sign again.",
+    ReasonCode.LOG_ENTRY_MISMATCH: "The log entry belongs to another signature; sign again.",
+    ReasonCode.LOG_UNTRUSTED: "The log entry is not from a transparency log the operator trusts, or its proof"
+    " does not hold; sign with the trusted instance.",
+    ReasonCode.TIMESTAMP_INVALID: "A timestamp in the bundle is not to be trusted; sign again.",
+    ReasonCode.TIME_OUTSIDE_VALIDITY: "The signature was made while its certificate was not valid; sign again.",
+    ReasonCode.SCT_UNTRUSTED: "The certificate is in no certificate transparency log the operator trusts;"
+    " sign with the trusted instance.",
+    ReasonCode.PREDICATE_TYPE_MISMATCH: "Attach an attestation of the type the policy asks for.",
+    ReasonCode.NO_LOG_ENTRY: "The policy wants the signature in a transparency log; sign with log upload.",
+    ReasonCode.NO_TIMESTAMP: "Nothing proves when the signature was made; sign with a log that promises the"
+    " time, or with a timestamp authority the operator trusts.",
+    ReasonCode.IDENTITY_MISMATCH: "Sign with the identity the policy names, or ask the operator to add yours.",
+    ReasonCode.ANNOTATION_MISMATCH: "Sign with the annotations the policy asks for ('cosign sign -a key=value').",
+    ReasonCode.CONDITION_NOT_MET: "The attestation does not say what the policy asks for; see the check.",
+    ReasonCode.TOO_OLD: "The signature is older than the policy allows; sign again.",
+    ReasonCode.ENGINES_DISAGREE: "Two engines disagree about this signature; report it to the operator.",
+    ReasonCode.THRESHOLD_NOT_MET: "More of the signers that the policy names must sign.",
+    ReasonCode.DENY_LISTED: "The operator has forbidden this artifact or signer.",
+    ReasonCode.INTERNAL_ERROR: "A fault of the verifier; report it to the operator, who finds it in the log.",
+    ReasonCode.OVERLOADED: "The verifier has too much to do; try again.",
+    ReasonCode.DEADLINE_EXCEEDED: "The answer was not there in time; try again, and tell the operator if it"
+    " stays so: the registry may be slow.",
+    ReasonCode.POLICY_UNAVAILABLE: "The policies cannot be read at the moment; tell the operator.",
+    ReasonCode.IMAGE_NOT_FOUND: "Push the image first, and check name, tag and spelling.",
+    ReasonCode.REGISTRY_UNAVAILABLE: "The registry cannot be reached from the verifier; try again.",
+    ReasonCode.REGISTRY_UNAUTHORIZED: "The registry wants credentials that the verifier does not have;"
+    " tell the operator.",
+    ReasonCode.REGISTRY_THROTTLED: "The registry limits requests at the moment; try again later.",
+    ReasonCode.REGISTRY_INVALID_RESPONSE: "The registry does not answer as registries do; check the host name.",
+    ReasonCode.CONTENT_MISMATCH: "The registry returned other content than was asked for; tell its operator.",
+    ReasonCode.LIMIT_EXCEEDED: "There is more to read than the verifier's limits allow: too many or too large"
+    " signatures. Remove those that are not needed.",
+    ReasonCode.TRUST_UNAVAILABLE: "The trusted root cannot be used at the moment; tell the operator.",
+    ReasonCode.ENGINE_UNAVAILABLE: "An engine the policy needs cannot run; tell the operator.",
+}
+
+
+def sentence(reason: ReasonCode, finding: str) -> str:
+    """``finding`` (what is wrong) followed by what to do about ``reason``."""
+    return f"{finding.rstrip('.')}. {REMEDIES[reason]}" if finding else REMEDIES[reason]

@@ -1,0 +1,102 @@
+"""What an engine establishes about one signature. Facts only: nothing here says whether a policy is content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from providers.reasons import ReasonCode
+
+
+class CheckStatus(StrEnum):
+    """How a check ended. ``skipped`` was not made, and its evidence says why."""
+
+    PASS = "pass"  # noqa: S105  (a status, not a password)
+    FAIL = "fail"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of one signature, with the evidence it rests on, in words for people."""
+
+    id: str
+    status: CheckStatus
+    evidence: str
+    reason: ReasonCode = ReasonCode.OK
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateSummary:
+    """What a verified Fulcio certificate says (Fulcio ``docs/oid-info.md``).
+
+    ``claims`` are the extensions of the arc 1.3.6.1.4.1.57264.1 under their sigstore-go JSON names, sorted;
+    ``issuer`` is the OIDC issuer, its v2 extension preferred over v1.
+    """
+
+    certificate_issuer: str
+    subject_alternative_name: str
+    subject_alternative_name_type: str
+    issuer: str
+    not_before: datetime
+    not_after: datetime
+    claims: tuple[tuple[str, str], ...] = ()
+
+    def claim(self, name: str) -> str:
+        """The claim called ``name``, or the empty text."""
+        return dict(self.claims).get(name, "")
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedTimestamp:
+    """A proven time. ``type`` is ``Tlog`` or ``TimestampAuthority`` (sigstore-go's names); ``authority`` names
+    the log or authority for counting distinct ones."""
+
+    type: str
+    uri: str
+    time: datetime
+    authority: str
+
+
+TLOG = "Tlog"
+TIMESTAMP_AUTHORITY = "TimestampAuthority"
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedLogEntry:
+    """A log entry whose inclusion was proven and whose body matches the signature. ``log_id`` is hex."""
+
+    log_id: str
+    log_index: int
+    kind: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedSct:
+    """A signed certificate timestamp by a trusted CT log. ``log_id`` is hex."""
+
+    log_id: str
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureFacts:
+    """One signature whose cryptography holds and which binds the subject.
+
+    ``predicate_type`` is that of the signed statement; empty for a plain message signature.
+    ``annotations`` are the signed ones. Lists hold only what was verified. ``checks`` holds every check made,
+    those that found too little included (an untrusted log is a failed check, and no entry in ``log_entries``).
+    """
+
+    media_type: str
+    digest: str
+    certificate: CertificateSummary | None
+    key_id: str
+    predicate_type: str
+    annotations: tuple[tuple[str, str], ...]
+    timestamps: tuple[VerifiedTimestamp, ...]
+    log_entries: tuple[VerifiedLogEntry, ...]
+    scts: tuple[VerifiedSct, ...]
+    checks: tuple[Check, ...]

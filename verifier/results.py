@@ -1,0 +1,108 @@
+"""What the core answers. The same fields, by the same names, are in ``proto/verifier/v1/verifier.proto``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from providers.descriptor import Descriptor
+from providers.policy import CertificateIdentity, Mode
+from providers.reasons import ReasonCode
+from providers.trust import TrustedMaterial
+
+from .facts import CertificateSummary, Check, VerifiedLogEntry, VerifiedTimestamp
+from .verdict import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class CosignVerificationResult:
+    """What was found out about one signature.
+
+    ``certificate`` or ``key_id`` is set when the signature itself holds; ``verified_identity`` is the policy's
+    identity that matched. ``checks`` explains the outcome either way.
+    """
+
+    media_type: str
+    digest: str
+    outcome: Outcome
+    reason: ReasonCode
+    certificate: CertificateSummary | None = None
+    key_id: str = ""
+    verified_timestamps: tuple[VerifiedTimestamp, ...] = ()
+    verified_log_entries: tuple[VerifiedLogEntry, ...] = ()
+    verified_identity: CertificateIdentity | None = None
+    predicate_type: str = ""
+    annotations: tuple[tuple[str, str], ...] = ()
+    checks: tuple[Check, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierInfo:
+    """The engine that produced a result."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationResult:
+    """The verdict on one signature artifact under one policy (ratify-go ``VerificationResult``).
+
+    ``err`` is empty exactly when the outcome is allowed. ``detail`` has one entry for each signature the
+    artifact holds.
+    """
+
+    outcome: Outcome
+    reason: ReasonCode
+    err: str
+    description: str
+    verifier: VerifierInfo
+    artifact: Descriptor | None
+    policy: str
+    detail: tuple[CosignVerificationResult, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyVerdict:
+    """What one policy makes of the subject."""
+
+    name: str
+    mode: Mode
+    outcome: Outcome
+    reason: ReasonCode
+    source: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrustUsed:
+    """The trusted material that answered."""
+
+    source: str
+    revision: str
+    loaded_at: datetime
+
+    @classmethod
+    def of(cls, material: TrustedMaterial) -> TrustUsed:
+        """Without the material itself."""
+        return cls(material.source, material.revision, material.loaded_at)
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationResult:
+    """The verdict on a subject (ratify-go ``ValidationResult``).
+
+    ``outcome`` is what the evidence says; ``admitted`` is what the policies' modes make of it, with a warning
+    for every verdict that a ``warn`` policy did not enforce. ``subject`` is None when it was not resolved.
+    """
+
+    outcome: Outcome
+    admitted: bool
+    reason: ReasonCode
+    message: str
+    reference: str
+    subject: Descriptor | None = None
+    warnings: tuple[str, ...] = ()
+    policies: tuple[PolicyVerdict, ...] = ()
+    trust: tuple[TrustUsed, ...] = ()
+    results: tuple[VerificationResult, ...] = ()

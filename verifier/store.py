@@ -1,0 +1,46 @@
+"""The contract of a store: where artifacts and their signatures are read from. It has no way to write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from providers.descriptor import Descriptor
+from providers.reference import Reference
+
+from .budget import Budget
+
+
+class Store(Protocol):
+    """Read-only access to artifacts. Every method raises ``UnavailableError`` when it cannot answer, never
+    returns less than there is in silence, and gives up when the budget is spent.
+    """
+
+    def resolve(self, reference: Reference, budget: Budget) -> Descriptor:
+        """The descriptor of the manifest that ``reference`` names, its digest computed from the bytes read.
+
+        With a digest in the reference, the content must have that digest.
+
+        Raises:
+            UnavailableError: ``image-not-found``, ``content-mismatch``, or why it cannot be read.
+        """
+        ...
+
+    def referrers(
+        self, repository: str, subject: Descriptor, artifact_types: tuple[str, ...], budget: Budget
+    ) -> Iterator[Descriptor]:
+        """Manifests that refer to ``subject`` and may be of one of ``artifact_types`` (distribution-spec 1.1,
+        Listing Referrers). What a listing says of a type is a hint: fetch to know.
+
+        Raises:
+            UnavailableError: also in the middle of the iteration; what was yielded before stays valid.
+        """
+        ...
+
+    def fetch(self, repository: str, descriptor: Descriptor, budget: Budget) -> bytes:
+        """The content of ``descriptor``, after its size and digest were checked.
+
+        Raises:
+            UnavailableError: ``content-mismatch``, ``limit-exceeded``, or why it cannot be read.
+        """
+        ...
