@@ -1,0 +1,1 @@
+"""pycosign: an admission verifier for cosign and Sigstore signatures."""
