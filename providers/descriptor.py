@@ -13,6 +13,9 @@ from .errors import InvalidReferenceError
 # algorithm would let a signer bind a digest that the registry was never asked for.
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
+# image-spec: a size is an int64.
+_MAX_SIZE = (1 << 63) - 1
+
 # RFC 6838 section 4.2: type and subtype, 127 characters each.
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
 
@@ -66,8 +69,8 @@ class Descriptor:
             raise InvalidReferenceError(f"not a media type: {media_type[:100]!r}")
         if artifact_type and not _MEDIA_TYPE.fullmatch(artifact_type):
             raise InvalidReferenceError(f"not an artifact type: {artifact_type[:100]!r}")
-        if size < 0:
-            raise InvalidReferenceError(f"a size cannot be negative: {size}")
+        if not 0 <= size <= _MAX_SIZE:
+            raise InvalidReferenceError(f"not a size in bytes: {str(size)[:40]}")
         pairs = annotations.items() if isinstance(annotations, Mapping) else annotations
         return cls(media_type, parse_digest(digest), size, artifact_type, tuple(sorted(pairs)))
 

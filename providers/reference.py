@@ -35,18 +35,24 @@ def parse_repository(text: str) -> tuple[str, str]:
     if not text or len(text) > _MAX_NAME:
         raise InvalidReferenceError(f"a repository name has 1 to {_MAX_NAME} characters")
     first, slash, rest = text.partition("/")
-    if slash and ("." in first or ":" in first or first == "localhost" or first != first.lower()):
+    if slash and (_is_host(first) or first != first.lower()):
         registry, path = first, rest
     else:
         registry, path = DEFAULT_REGISTRY, text
     if registry in ("index.docker.io", DEFAULT_REGISTRY):
         registry = DEFAULT_REGISTRY
         path = path if "/" in path else f"library/{path}"
-    if not _REGISTRY.fullmatch(registry):
+    # "Foo/bar" is a registry to Docker, but "foo/bar" is not: such a name would change when read again.
+    if not _REGISTRY.fullmatch(registry) or not _is_host(registry):
         raise InvalidReferenceError(f"not a registry host: {registry[:100]!r}")
     if not _PATH.fullmatch(path):
         raise InvalidReferenceError(f"not a repository path: {path[:100]!r}")
     return registry.lower(), path
+
+
+def _is_host(first: str) -> bool:
+    """Whether the part before the first slash is a registry and no path (``distribution/reference``)."""
+    return "." in first or ":" in first or first.lower() == "localhost"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from providers import factory
 from providers.document import Document
-from providers.errors import ConfigurationError
 from providers.interfaces import PolicyProvider, TrustedMaterialProvider
 from providers.trust import TrustedMaterial
 
@@ -18,14 +19,16 @@ from .engines.sigstore import SigstoreEngine, embedded_root
 from .oci import RegistryStore
 
 
+@contextmanager
 def assemble(
     *,
     trust: TrustedMaterialProvider,
     policies: PolicyProvider,
     plain_http: frozenset[str] = frozenset(),
     ca_file: Path | None = None,
-) -> Verifier:
-    """A verifier over registries. Every engine has tested itself and accepted everything that is trusted.
+) -> Iterator[Verifier]:
+    """A verifier over registries, whose connections are closed at the end. Every engine has tested itself and
+    accepted everything that is trusted.
 
     Raises:
         ConfigurationError: an engine refuses the trusted material, or the CA file cannot be used.
@@ -36,13 +39,14 @@ def assemble(
         engine.self_test()
         for material in trust.materials():
             engine.accept(material)
-    return Verifier(
-        store=RegistryStore(plain_http=plain_http, ca_file=ca_file),
-        engines=engines,
-        trust=trust,
-        policies=policies,
-        clock=lambda: datetime.now(UTC),
-    )
+    with RegistryStore(plain_http=plain_http, ca_file=ca_file) as store:
+        yield Verifier(
+            store=store,
+            engines=engines,
+            trust=trust,
+            policies=policies,
+            clock=lambda: datetime.now(UTC),
+        )
 
 
 def public_good_material() -> TrustedMaterial:
@@ -51,8 +55,8 @@ def public_good_material() -> TrustedMaterial:
     return TrustedMaterial.of(source, content, datetime.now(UTC))
 
 
-def from_configuration(spec: VerifierSpec, document: Document) -> Verifier:
-    """The verifier that ``spec``, read from ``document``, describes.
+def from_configuration(spec: VerifierSpec, document: Document) -> AbstractContextManager[Verifier]:
+    """The verifier, see ``assemble``, that ``spec``, read from ``document``, describes.
 
     Raises:
         ConfigurationError: with file, line and what to do.
@@ -62,16 +66,9 @@ def from_configuration(spec: VerifierSpec, document: Document) -> Verifier:
     )
     policies = factory.policy_provider(spec.policy_provider, document, ("spec", "policyProvider"))
     ca_file = Path(document.file).parent / spec.registry.ca_file if spec.registry.ca_file else None
-    try:
-        return assemble(
-            trust=trust,
-            policies=policies,
-            plain_http=frozenset(spec.registry.plain_http),
-            ca_file=ca_file,
-        )
-    except ConfigurationError as error:
-        if error.file:
-            raise
-        raise document.error(
-            ("spec", "trustedMaterialProvider", "trustedRoot"), error.problem, error.remedy
-        ) from error
+    return assemble(
+        trust=trust,
+        policies=policies,
+        plain_http=frozenset(spec.registry.plain_http),
+        ca_file=ca_file,
+    )

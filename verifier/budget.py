@@ -29,6 +29,10 @@ class Budget:
         self._requests_left = max_requests
         self._lock = threading.Lock()
 
+    def end(self) -> None:
+        """Nobody waits for the answer any more: let whatever still works on it stop at its next step."""
+        self.deadline = min(self.deadline, time.monotonic())
+
     def seconds_left(self) -> float:
         """Seconds until the deadline, above zero.
 

@@ -764,9 +764,12 @@ class VerifiedTimestamp(_message.Message):
     TYPE_FIELD_NUMBER: _builtins.int
     URI_FIELD_NUMBER: _builtins.int
     TIMESTAMP_FIELD_NUMBER: _builtins.int
+    AUTHORITY_FIELD_NUMBER: _builtins.int
     type: _builtins.str
     """"Tlog" or "TimestampAuthority"."""
     uri: _builtins.str
+    authority: _builtins.str
+    """The log or authority, as counted for thresholds."""
     @_builtins.property
     def timestamp(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -775,10 +778,11 @@ class VerifiedTimestamp(_message.Message):
         type: _builtins.str = ...,
         uri: _builtins.str = ...,
         timestamp: _timestamp_pb2.Timestamp | None = ...,
+        authority: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["timestamp", b"timestamp"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["timestamp", b"timestamp", "type", b"type", "uri", b"uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "timestamp", b"timestamp", "type", b"type", "uri", b"uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

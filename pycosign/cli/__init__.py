@@ -1,0 +1,1 @@
+"""The command ``pycosign``. Each sub-command is a module of its own, imported when it is asked for."""
