@@ -20,16 +20,16 @@ def learn(channel: grpc.Channel) -> descriptor_pool.DescriptorPool:
     stub = reflection_pb2_grpc.ServerReflectionStub(channel)
     files: dict[str, descriptor_pb2.FileDescriptorProto] = {}
 
-    def ask(**request: str) -> None:
-        (answer,) = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(**request)]))
+    def ask(request: reflection_pb2.ServerReflectionRequest) -> None:
+        (answer,) = stub.ServerReflectionInfo(iter([request]))  # type: ignore[operator]  # its stubs' fault
         for raw in answer.file_descriptor_response.file_descriptor_proto:
             file = descriptor_pb2.FileDescriptorProto.FromString(raw)
             if file.name not in files:
                 files[file.name] = file
                 for dependency in file.dependency:
-                    ask(file_by_filename=dependency)
+                    ask(reflection_pb2.ServerReflectionRequest(file_by_filename=dependency))
 
-    ask(file_containing_symbol=SERVICE)
+    ask(reflection_pb2.ServerReflectionRequest(file_containing_symbol=SERVICE))
     pool = descriptor_pool.DescriptorPool()
     added: set[str] = set()
 

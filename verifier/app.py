@@ -16,7 +16,7 @@ from .config import VerifierSpec
 from .core import Verifier
 from .engine import Engine
 from .engines.sigstore import SigstoreEngine, embedded_root
-from .oci import RegistryStore
+from .oci import Reach, RegistryStore
 
 
 @contextmanager
@@ -26,9 +26,10 @@ def assemble(
     policies: PolicyProvider,
     plain_http: frozenset[str] = frozenset(),
     ca_file: Path | None = None,
+    furthest: Reach = Reach.PUBLIC,
 ) -> Iterator[Verifier]:
     """A verifier over registries, whose connections are closed at the end. Every engine has tested itself and
-    accepted everything that is trusted.
+    accepted everything that is trusted. ``furthest`` is how far inside the network image names may lead.
 
     Raises:
         ConfigurationError: an engine refuses the trusted material, or the CA file cannot be used.
@@ -39,7 +40,7 @@ def assemble(
         engine.self_test()
         for material in trust.materials():
             engine.accept(material)
-    with RegistryStore(plain_http=plain_http, ca_file=ca_file) as store:
+    with RegistryStore(plain_http=plain_http, ca_file=ca_file, furthest=furthest) as store:
         yield Verifier(
             store=store,
             engines=engines,
@@ -71,4 +72,5 @@ def from_configuration(spec: VerifierSpec, document: Document) -> AbstractContex
         policies=policies,
         plain_http=frozenset(spec.registry.plain_http),
         ca_file=ca_file,
+        furthest=Reach[spec.registry.addresses.upper()],
     )

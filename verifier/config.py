@@ -62,6 +62,13 @@ class RegistrySpec(Spec):
             description="Registries (host:port) spoken to without TLS.",
         ),
     ]
+    addresses: Annotated[
+        Literal["public", "private", "loopback"],
+        Field(
+            description="How far inside the network an image name may lead. Registries in insecurePlainHTTP "
+            "may lie anywhere; link-local addresses are never asked."
+        ),
+    ] = "public"
     ca_file: Annotated[str, Field(description="PEM file of further certificate authorities.")] = ""
 
 

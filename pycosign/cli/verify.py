@@ -16,7 +16,7 @@ from providers.reference import Reference
 from providers.scope import Scope
 from providers.static import StaticPolicyProvider, StaticTrustedMaterialProvider
 from providers.subject import Subject
-from verifier.app import assemble, public_good_material
+from verifier.app import Reach, assemble, public_good_material
 from verifier.budget import Budget
 from verifier.results import ValidationResult
 from verifier.verdict import Outcome
@@ -88,6 +88,7 @@ def verify(images: tuple[str, ...], output: str, timeout: float, **flags: Any) -
         policies=StaticPolicyProvider((policy,)),
         plain_http=_plain_http([subject.reference for subject in subjects], options),
         ca_file=options.registry_cacert,
+        furthest=Reach.RESTRICTED,  # the command line goes where its user typed
     ) as verifier:
         results = [verifier.validate(subject, Budget(timeout)) for subject in subjects]
         trust = verifier.trust_in_use()

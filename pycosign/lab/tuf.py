@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]  # public, but not in an __all__
-from tuf.api.metadata import (  # type: ignore[attr-defined]  # public, but not in an __all__
+from tuf.api.metadata import (
     Metadata,
     MetaFile,
     Root,

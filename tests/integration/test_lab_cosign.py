@@ -196,7 +196,7 @@ def test_keys_of_other_kinds(desk: Desk) -> None:
 def test_cosign_verifies_the_labs_other_keys(
     desk: Desk, log: Literal["rekor1", "rekor2"], keyless: bool
 ) -> None:
-    keys = {
+    keys: dict[str, tuple[ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, list[str]]] = {
         "p256": (ec.generate_private_key(ec.SECP256R1()), []),
         "p384": (ec.generate_private_key(ec.SECP384R1()), ["--signature-digest-algorithm", "sha384"]),
         "rsa": (rsa.generate_private_key(65537, 2048), []),

@@ -35,7 +35,7 @@ def _config(server: LabServer, rekor: Literal[1, 2] = 1, *, timestamp: bool = Tr
 def test_signing_and_verifying(server: LabServer, rekor: Literal[1, 2], timestamp: bool) -> None:
     config = _config(server, rekor, timestamp=timestamp)
     verifier = Verifier(trusted_root=config.trusted_root)
-    subject = Subject(name="x", digest={"sha256": "00" * 32})
+    subject = Subject(name="x", digest={"sha256": "00" * 32})  # type: ignore[arg-type]  # pydantic makes the model
     builder = StatementBuilder().subjects([subject]).predicate_type("https://p.test/v1").predicate({"a": 1})
     with SigningContext.from_trust_config(config).signer(IdentityToken(server.lab.token())) as signer:
         blob = signer.sign_artifact(BLOB)

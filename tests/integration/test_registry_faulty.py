@@ -66,6 +66,14 @@ def _drip_body_and_close(call: Call) -> None:
     call.drip(CONTENT)
 
 
+def _stop_late(call: Call) -> None:
+    # Each read alone stays within the time-out of the socket.
+    call.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+    call.stopping.wait(0.8 * SECONDS)
+    call.send(CONTENT[:1])
+    call.hang()
+
+
 def _drip_chunks(call: Call) -> None:
     call.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
     call.drip(b"1\r\nc\r\n" * 1000)
@@ -132,6 +140,7 @@ CASES: dict[str, tuple[Operation, Callable[[Call], None], ReasonCode]] = {
     "drips headers": (resolve, _drip_headers, ReasonCode.DEADLINE_EXCEEDED),
     "drips a body": (fetch, _drip_body, ReasonCode.DEADLINE_EXCEEDED),
     "drips a body after Connection: close": (fetch, _drip_body_and_close, ReasonCode.DEADLINE_EXCEEDED),
+    "stops in a body after Connection: close": (fetch, _stop_late, ReasonCode.DEADLINE_EXCEEDED),
     "drips chunks": (fetch, _drip_chunks, ReasonCode.DEADLINE_EXCEEDED),
     "100 Continue without end": (resolve, _endless_continue, ReasonCode.DEADLINE_EXCEEDED),
     "an endless manifest": (resolve, _endless_body, ReasonCode.LIMIT_EXCEEDED),
@@ -346,6 +355,22 @@ def test_a_kept_connection_that_the_registry_closed_is_replaced(leave: Callable[
         for _ in range(3):
             resolve(store, registry.address, Budget(5))
         assert (len(registry.calls), registry.connections) == (5, 3)
+
+
+def test_a_kept_connection_obeys_the_deadline_too() -> None:
+    def behave(call: Call) -> None:
+        if call.on_connection == 0:
+            call.send(OK)
+        else:
+            _drip_headers(call)
+
+    with (
+        FaultyRegistry(behave) as registry,
+        RegistryStore(plain_http=frozenset({registry.address})) as store,
+    ):
+        resolve(store, registry.address, Budget(5))
+        assert ask(store, resolve, registry.address).reason is ReasonCode.DEADLINE_EXCEEDED
+        assert registry.connections == 1
 
 
 def test_connections_are_kept() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -14,8 +15,11 @@ from providers.reasons import ReasonCode
 from providers.reference import Reference
 from tests.faulty_registry import MANIFEST, Call, FaultyRegistry, manifest, response
 from verifier.budget import Budget
-from verifier.oci import Reach, RegistryStore
-from verifier.oci.dial import Address
+from verifier.oci import Reach, RegistryLimits, RegistryStore
+from verifier.oci.dial import Address, system_lookup
+from verifier.oci.origin import Target
+from verifier.oci.proxies import Proxies
+from verifier.oci.transport import Transport
 
 TOKEN = "anonymous.token-1"
 CONTENT = b"content"
@@ -223,3 +227,25 @@ def test_a_redirect_may_not_lead_further_inside_than_the_registry_lies() -> None
         assert refused.value.reason is ReasonCode.REGISTRY_INVALID_RESPONSE
         assert "internal" in refused.value.message
         assert asked == ["harmless.example"]
+
+
+def test_a_kept_connection_is_no_way_further_inside() -> None:
+    """What one request may reach another may not, though the connection is there."""
+    with FaultyRegistry(lambda call: call.send(response(200, CONTENT))) as registry:
+        transport = Transport(
+            RegistryLimits(),
+            tls=ssl.create_default_context(),
+            proxies=Proxies.parse({}),
+            lookup=system_lookup,
+        )
+        target = Target.parse(f"http://{registry.address}/x")
+        try:
+            assert (
+                transport.get(target, {}, limit=9, furthest=Reach.LOOPBACK, budget=Budget(5)).body == CONTENT
+            )
+            with pytest.raises(UnavailableError) as refused:
+                transport.get(target, {}, limit=9, furthest=Reach.PRIVATE, budget=Budget(5))
+            assert refused.value.reason is ReasonCode.REGISTRY_INVALID_RESPONSE
+        finally:
+            transport.close()
+        assert len(registry.calls) == 1

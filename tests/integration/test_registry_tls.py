@@ -142,7 +142,6 @@ def test_a_slow_handshake_ends_with_the_deadline(
 
 
 def test_one_slow_handshake_does_not_hold_up_a_request_with_less_time() -> None:
-    """urllib3's own HTTPS connection waits for the other's, without a limit."""
     with (
         FaultyRegistry(honest, greet=lambda _, stopping: stopping.wait(30)) as registry,
         RegistryStore(proxies=DIRECT) as store,
@@ -243,6 +242,22 @@ def test_a_proxy_that_refuses_or_hangs() -> None:
             RegistryStore(proxies=Proxies.parse({"https_proxy": proxy.address})) as store,
         ):
             assert error(store, "ghcr.io", 0.5).reason is reason
+
+
+@pytest.mark.parametrize("registry", ["registry.example:0", "registry.example:99999", "[:::]"])
+def test_a_registry_that_cannot_be(registry: str) -> None:
+    def lookup(_host: str, _port: int) -> list[Address]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    with RegistryStore(proxies=DIRECT, lookup=lookup) as store:
+        assert error(store, registry).reason is ReasonCode.REGISTRY_UNAVAILABLE
+
+
+def test_a_name_that_the_system_does_not_know() -> None:
+    with RegistryStore(proxies=DIRECT) as store:
+        refused = error(store, f"{'a' * 64}.invalid")
+        assert refused.reason is ReasonCode.REGISTRY_UNAVAILABLE
+        assert "looked up" in refused.message
 
 
 def test_configuration_that_cannot_be_used_is_refused(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_checkpoints_are_signed_over_the_state(lab: Lab) -> None:
     lab.rekor2.key.public_key().verify(raw[4:], f"{origin}\n{size}\n{root}\n".encode())
 
 
-JUNK = (
+JUNK: st.SearchStrategy[object] = (
     st.none()
     | st.booleans()
     | st.integers()

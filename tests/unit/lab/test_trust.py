@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from sigstore.models import ClientTrustConfig, TrustedRoot
@@ -52,8 +54,8 @@ def test_a_list_is_left_out(lab: Lab) -> None:
 
 @pytest.mark.parametrize("rekor", [1, 2])
 @pytest.mark.parametrize("timestamp", [True, False])
-def test_a_signing_config_reads_back(lab: Lab, rekor: int, timestamp: bool) -> None:
-    text = lab.client_trust_config("http://h:1", rekor=rekor, timestamp=timestamp)  # type: ignore[arg-type]  # 1, 2
+def test_a_signing_config_reads_back(lab: Lab, rekor: Literal[1, 2], timestamp: bool) -> None:
+    text = lab.client_trust_config("http://h:1", rekor=rekor, timestamp=timestamp)
     config = ClientTrustConfig.from_json(text.decode()).signing_config
     assert len(config.get_tlogs()) == 1
     assert [client.url for client in config.get_tsas()] == ["http://h:1/api/v1/timestamp"] * timestamp
@@ -66,7 +68,7 @@ class _Memory(FetcherInterface):
     def __init__(self, repository: TufRepository) -> None:
         self._repository = repository
 
-    def _fetch(self, url: str):
+    def _fetch(self, url: str) -> Iterator[bytes]:
         data = self._repository.file(url.removeprefix("http://tuf.test/"))
         if data is None:
             raise DownloadHTTPError(url, 404)
