@@ -44,9 +44,9 @@ def parse_repository(text: str) -> tuple[str, str]:
         path = path if "/" in path else f"library/{path}"
     # "Foo/bar" is a registry to Docker, but "foo/bar" is not: such a name would change when read again.
     if not _REGISTRY.fullmatch(registry) or not _is_host(registry):
-        raise InvalidReferenceError(f"not a registry host: {registry[:100]!r}")
+        raise InvalidReferenceError(f"{registry[:100]!r} in {text[:100]!r} is no registry host")
     if not _PATH.fullmatch(path):
-        raise InvalidReferenceError(f"not a repository path: {path[:100]!r}")
+        raise InvalidReferenceError(f"not a repository name: {text[:100]!r}")
     return registry.lower(), path
 
 

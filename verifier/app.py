@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from providers import factory
 from providers.document import Document
+from providers.errors import ConfigurationError
 from providers.interfaces import PolicyProvider, TrustedMaterialProvider
 from providers.trust import TrustedMaterial
 
@@ -17,6 +18,8 @@ from .core import Verifier
 from .engine import Engine
 from .engines.sigstore import SigstoreEngine, embedded_root
 from .oci import Reach, RegistryStore
+
+__all__ = ["Reach", "assemble", "from_configuration", "public_good_material"]
 
 
 @contextmanager
@@ -28,36 +31,21 @@ def assemble(
     ca_file: Path | None = None,
     furthest: Reach = Reach.PUBLIC,
 ) -> Iterator[Verifier]:
-    """A verifier over registries, whose connections are closed at the end. Every engine has tested itself and
-    accepted everything that is trusted. ``furthest`` is how far inside the network image names may lead.
+    """A verifier over registries, whose connections are closed at the end. ``furthest`` is how far inside the
+    network image names may lead.
 
     Raises:
-        ConfigurationError: an engine refuses the trusted material, or the CA file cannot be used.
+        ConfigurationError: an engine refuses what is trusted, or the store what it is given.
         PycosignError: an engine failed its self-test and must not be used.
     """
-    engines: tuple[Engine, ...] = (SigstoreEngine(),)
-    for engine in engines:
-        engine.self_test()
-        for material in trust.materials():
-            engine.accept(material)
+    engines = _ready_engines(trust)
     with RegistryStore(plain_http=plain_http, ca_file=ca_file, furthest=furthest) as store:
-        yield Verifier(
-            store=store,
-            engines=engines,
-            trust=trust,
-            policies=policies,
-            clock=lambda: datetime.now(UTC),
-        )
+        yield _verifier(store, engines, trust, policies)
 
 
-def public_good_material() -> TrustedMaterial:
-    """The root of Sigstore's public-good instance, as the installed sigstore package brings it."""
-    source, content = embedded_root()
-    return TrustedMaterial.of(source, content, datetime.now(UTC))
-
-
-def from_configuration(spec: VerifierSpec, document: Document) -> AbstractContextManager[Verifier]:
-    """The verifier, see ``assemble``, that ``spec``, read from ``document``, describes.
+@contextmanager
+def from_configuration(spec: VerifierSpec, document: Document) -> Iterator[Verifier]:
+    """The verifier that ``spec``, read from ``document``, describes; see ``assemble``.
 
     Raises:
         ConfigurationError: with file, line and what to do.
@@ -66,11 +54,46 @@ def from_configuration(spec: VerifierSpec, document: Document) -> AbstractContex
         spec.trusted_material_provider, document, ("spec", "trustedMaterialProvider")
     )
     policies = factory.policy_provider(spec.policy_provider, document, ("spec", "policyProvider"))
-    ca_file = Path(document.file).parent / spec.registry.ca_file if spec.registry.ca_file else None
-    return assemble(
-        trust=trust,
-        policies=policies,
-        plain_http=frozenset(spec.registry.plain_http),
-        ca_file=ca_file,
-        furthest=Reach[spec.registry.addresses.upper()],
+    with document.at(("spec", "trustedMaterialProvider", "trustedRoot")):
+        engines = _ready_engines(trust)
+    registry = spec.registry
+    with document.at(("spec", "registry")):
+        store = RegistryStore(
+            plain_http=frozenset(registry.plain_http),
+            ca_file=Path(document.file).parent / registry.ca_file if registry.ca_file else None,
+            furthest=Reach[registry.addresses.upper()],
+        )
+    with store:
+        yield _verifier(store, engines, trust, policies)
+
+
+def public_good_material() -> TrustedMaterial:
+    """The root of Sigstore's public-good instance, as the installed sigstore package brings it."""
+    source, content = embedded_root()
+    return TrustedMaterial.of(source, content, datetime.now(UTC))
+
+
+def _ready_engines(trust: TrustedMaterialProvider) -> tuple[Engine, ...]:
+    """Every engine, after it tested itself and accepted all that is trusted."""
+    engines: tuple[Engine, ...] = (SigstoreEngine(),)
+    for engine in engines:
+        engine.self_test()
+        for material in trust.materials():
+            try:
+                engine.accept(material)
+            except ConfigurationError as error:
+                raise ConfigurationError(
+                    f"{material.source}: {error.problem}", remedy=error.remedy
+                ) from error
+    return engines
+
+
+def _verifier(
+    store: RegistryStore,
+    engines: tuple[Engine, ...],
+    trust: TrustedMaterialProvider,
+    policies: PolicyProvider,
+) -> Verifier:
+    return Verifier(
+        store=store, engines=engines, trust=trust, policies=policies, clock=lambda: datetime.now(UTC)
     )

@@ -216,7 +216,7 @@ def _admitted(verdicts: tuple[PolicyVerdict, ...]) -> bool:
 
 def _warnings(verdicts: tuple[PolicyVerdict, ...]) -> tuple[str, ...]:
     return tuple(
-        f"policy {verdict.name}: {verdict.outcome}, {sentence(verdict.reason, str(verdict.reason))}"
+        f"policy {verdict.name}: {_in_words(verdict.outcome)}, {sentence(verdict.reason, str(verdict.reason))}"
         for verdict in verdicts
         if verdict.mode is Mode.WARN and verdict.outcome is not Outcome.ALLOWED
     )
@@ -232,11 +232,15 @@ def _message(
     decisive = [result for result in results if result.outcome is outcome and result.reason is reason]
     if decisive:
         best = min(decisive, key=lambda result: result.artifact.digest if result.artifact else "")
-        return f"{outcome}: {best.description}"
+        return f"{_in_words(outcome)}: {best.description}"
     finding = {
         ReasonCode.NO_POLICY: "no policy speaks for this repository",
         ReasonCode.NO_SIGNATURE: "no signature was found",
     }.get(reason, "")
     if obstacle is not None and obstacle.reason is reason:
         finding = obstacle.message
-    return f"{outcome}: {sentence(reason, finding)}"
+    return f"{_in_words(outcome)}: {sentence(reason, finding)}"
+
+
+def _in_words(outcome: Outcome) -> str:
+    return str(outcome).replace("_", " ")

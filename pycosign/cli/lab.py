@@ -15,7 +15,7 @@ def lab() -> None:
     """A whole Sigstore and an OCI registry on this machine, to test policies with. Never a real root."""
 
 
-@lab.command()
+@lab.command(short_help="Serve a lab until interrupted.")
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 def serve(directory: Path) -> None:
     """Serve a lab on loopback until interrupted; write its trusted root, keys and commands to DIRECTORY."""

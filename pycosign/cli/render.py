@@ -15,9 +15,15 @@ from verifier.verdict import Outcome
 _MARKS = {CheckStatus.PASS: "ok  ", CheckStatus.FAIL: "FAIL", CheckStatus.SKIPPED: "-   "}
 
 
-def render_json(results: list[ValidationResult]) -> str:
-    """A JSON array of ``ValidationResult`` objects as the gRPC service defines them."""
-    documents = [json_format.MessageToDict(validation_result_to_message(result)) for result in results]
+def render_json(results: list[ValidationResult], seconds: list[float]) -> str:
+    """A JSON array of ``ValidationResult`` objects as the gRPC service defines them, every field stated."""
+    documents = [
+        json_format.MessageToDict(
+            validation_result_to_message(result, elapsed=elapsed),
+            always_print_fields_with_no_presence=True,
+        )
+        for result, elapsed in zip(results, seconds, strict=True)
+    ]
     return json.dumps(documents, indent=2, sort_keys=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,9 +91,13 @@ def verify(images: tuple[str, ...], output: str, timeout: float, **flags: Any) -
         ca_file=options.registry_cacert,
         furthest=Reach.RESTRICTED,  # the command line goes where its user typed
     ) as verifier:
-        results = [verifier.validate(subject, Budget(timeout)) for subject in subjects]
+        results, seconds = [], []
+        for subject in subjects:
+            started = time.monotonic()
+            results.append(verifier.validate(subject, Budget(timeout)))
+            seconds.append(time.monotonic() - started)
         trust = verifier.trust_in_use()
-    click.echo(render_json(results) if output == "json" else render_text(results, trust))
+    click.echo(render_json(results, seconds) if output == "json" else render_text(results, trust))
     sys.exit(exit_code(results))
 
 

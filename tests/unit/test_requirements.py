@@ -64,9 +64,7 @@ class World:
         verifier = Verifier(
             store=self.store,
             engines=(ENGINE,),
-            trust=StaticTrustedMaterialProvider(
-                TrustedMaterial.of("lab", LAB.trusted_root(), LAB.clock())
-            ),
+            trust=StaticTrustedMaterialProvider(TrustedMaterial.of("lab", LAB.trusted_root(), LAB.clock())),
             policies=StaticPolicyProvider(
                 (Policy(name="p", scopes=(Scope.parse("reg.test"),), certificate_identities=(expected,)),)
             ),
@@ -208,9 +206,7 @@ def test_requirement_7_empty_and_backtracking_patterns() -> None:
 def test_requirement_8_candidates_and_signatures_are_counted(world: World) -> None:
     image = world.image()
     for number in range(MAX_CANDIDATES + 1):
-        push_artifact(
-            world.registry, "app", BUNDLE_V03, b"%d" % number, media_type=BUNDLE_V03, subject=image
-        )
+        push_artifact(world.registry, "app", BUNDLE_V03, b"%d" % number, media_type=BUNDLE_V03, subject=image)
     assert world.validate().reason is ReasonCode.LIMIT_EXCEEDED
 
 
