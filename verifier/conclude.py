@@ -18,6 +18,7 @@ from providers.subject import Subject
 from .explain import sentence
 from .facts import Check, CheckStatus, SignatureFacts
 from .judge import judge
+from .printable import printable
 from .results import (
     CosignVerificationResult,
     PolicyVerdict,
@@ -176,7 +177,7 @@ def _description(signature: CosignVerificationResult | None) -> str:
     if signature is None or signature.certificate is None:
         return "verified"
     who = signature.certificate
-    return f"signed by {who.subject_alternative_name} ({who.issuer})"
+    return printable(f"signed by {who.subject_alternative_name} ({who.issuer})")
 
 
 def _policy_verdict(

@@ -20,6 +20,7 @@ from .facts import (
     CheckStatus,
     SignatureFacts,
 )
+from .printable import printable
 from .results import CosignVerificationResult
 from .verdict import Outcome
 
@@ -60,7 +61,7 @@ def _kind(facts: SignatureFacts) -> Check:
     return Check(
         "kind",
         CheckStatus.FAIL,
-        f"an attestation of type {facts.predicate_type}; the policy asks for a signature",
+        f"an attestation of type {printable(facts.predicate_type, 200)}; the policy asks for a signature",
         ReasonCode.NO_SIGNATURE,
     )
 
@@ -135,7 +136,7 @@ def _identity(
             "signed with a key; the policy asks for a certificate that names an identity",
             ReasonCode.NO_CERTIFICATE,
         )
-    found = f"{certificate.subject_alternative_name} by {certificate.issuer}"
+    found = printable(f"{certificate.subject_alternative_name} by {certificate.issuer}")
     for identity in policy.certificate_identities:
         if _names(certificate, identity):
             return identity, Check("identity", CheckStatus.PASS, found)

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from providers.reasons import ReasonCode
 from pycosign import demo as scenario
@@ -74,7 +75,7 @@ def _show(rows: list[scenario.Row]) -> None:
             row.question.title,
             outcome if row.right else f"{outcome} (WRONG)",
             str(ReasonCode(row.answer.reason)),
-            scenario.signer(row.answer),
+            Text(scenario.signer(row.answer), overflow="fold"),
             scenario.signing_time(row.answer),
             f"{row.milliseconds:.0f}",
             style="" if row.right else "bold red",

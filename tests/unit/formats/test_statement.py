@@ -1,0 +1,97 @@
+"""in-toto statements of both versions."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from providers.errors import VerificationError
+from providers.reasons import ReasonCode
+from verifier.formats.statement import STATEMENT_V01, STATEMENT_V1, StatementSubject, parse_statement
+
+HEX = "ab" * 32
+GOOD: dict[str, Any] = {
+    "_type": STATEMENT_V1,
+    "subject": [{"digest": {"sha256": HEX}}],
+    "predicateType": "https://example.test/p/v1",
+    "predicate": {},
+}
+
+
+def statement(**changes: Any) -> bytes:
+    return json.dumps({**GOOD, **changes}).encode()
+
+
+def subjects(*listed: Any) -> bytes:
+    return statement(subject=list(listed))
+
+
+def test_what_cosign_signs() -> None:
+    parsed = parse_statement(
+        subjects({"digest": {"sha256": HEX}, "annotations": {"b": "2", "a": "1", "n": 3}})
+    )
+    assert parsed.subjects == (StatementSubject("", HEX, (("a", "1"), ("b", "2"))),)
+    assert parsed.predicate_type == GOOD["predicateType"]
+
+
+def test_what_cosign_attests() -> None:
+    parsed = parse_statement(
+        statement(_type=STATEMENT_V01, subject=[{"name": "n", "digest": {"sha256": HEX}}], predicate="text")
+    )
+    assert (parsed.type, parsed.subjects[0].name) == (STATEMENT_V01, "n")
+
+
+def test_digests_of_other_kinds() -> None:
+    parsed = parse_statement(subjects({"digest": {"gitCommit": "1" * 40}}, {"digest": {"sha256": HEX}}))
+    assert [subject.sha256 for subject in parsed.subjects] == ["", HEX]
+
+
+MALFORMED = {
+    "no subject": subjects(),
+    "a subject that is text": subjects("x"),
+    "no digest": subjects({"name": "x"}),
+    "an empty digest set": subjects({"digest": {}}),
+    "upper case": subjects({"digest": {"sha256": HEX.upper()}}),
+    "a short digest": subjects({"digest": {"sha256": "ab"}}),
+    "a digest that is a number": subjects({"digest": {"sha256": 1}}),
+    "too many subjects": subjects(*[{"digest": {"sha256": HEX}}] * 1025),
+    "too many digests": subjects({"digest": {f"d{n}": "x" for n in range(33)}}),
+    "too many annotations": subjects(
+        {"digest": {"sha256": HEX}, "annotations": {str(n): "" for n in range(257)}}
+    ),
+    "annotations that are a list": subjects({"digest": {"sha256": HEX}, "annotations": []}),
+    "no predicate type": statement(predicateType=""),
+    "a long predicate type": statement(predicateType="x" * 2000),
+    "a repeated subject list": statement()[:-1] + b',"subject":[]}',
+    "a repeated digest": b'{"_type":"https://in-toto.io/Statement/v1","predicateType":"p","subject":'
+    b'[{"digest":{"sha256":"' + b"ab" * 32 + b'","SHA256":"' + b"cd" * 32 + b'"}}]}',
+}
+
+
+@pytest.mark.parametrize("what", MALFORMED)
+def test_malformed(what: str) -> None:
+    with pytest.raises(VerificationError) as caught:
+        parse_statement(MALFORMED[what])
+    assert caught.value.reason is ReasonCode.MALFORMED
+
+
+def test_another_version() -> None:
+    with pytest.raises(VerificationError) as caught:
+        parse_statement(statement(_type="https://in-toto.io/Statement/v2"))
+    assert caught.value.reason is ReasonCode.UNSUPPORTED
+
+
+@given(data=st.data())
+def test_any_change_gives_a_statement_or_our_error(data: st.DataObject) -> None:
+    mutant = bytearray(statement())
+    for _ in range(data.draw(st.integers(0, 4))):
+        start = data.draw(st.integers(0, len(mutant)))
+        mutant[start : start + data.draw(st.integers(0, 30))] = data.draw(st.binary(max_size=20))
+    try:
+        assert parse_statement(bytes(mutant)).subjects
+    except VerificationError as error:
+        assert error.reason in {ReasonCode.MALFORMED, ReasonCode.UNSUPPORTED}  # noqa: PT017

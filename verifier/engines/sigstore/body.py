@@ -1,0 +1,161 @@
+"""What a log recorded: its canonical body must say exactly this signature, this certificate, this content.
+
+Without the comparison any entry of the log would do for any signature (CVE-2022-36056, CVE-2026-22703).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_pem_x509_certificate
+
+from providers.errors import VerificationError
+from providers.reasons import ReasonCode
+
+from ...formats.bundle import MAX_BUNDLE_SIZE
+from ...formats.dsse import Envelope
+from ...formats.log_entry import LogEntry
+from ...formats.strict_json import bytes_field, list_field, object_field, parse_object, text_field
+from .evidence import refusal
+from .signature import SignedContent
+
+_REKOR_V1_HASHES = {"sha256": "SHA2_256", "sha384": "SHA2_384", "sha512": "SHA2_512"}
+
+_Reader = Callable[[Mapping[str, Any], SignedContent, bytes], None]
+
+
+def check_body(entry: LogEntry, content: SignedContent, certificate: bytes) -> None:
+    """Compare the body of ``entry`` with the signed ``content`` and the DER ``certificate``.
+
+    Raises:
+        VerificationError: ``log-entry-mismatch``; ``unsupported``: a kind of entry not known here.
+    """
+    kind = f"{entry.kind} {entry.version}"
+    reader = (_ENVELOPE_KINDS if content.envelope else _MESSAGE_KINDS).get(kind)
+    if reader is None:
+        if kind in _ENVELOPE_KINDS or kind in _MESSAGE_KINDS:
+            raise _differs(f"an entry of kind {kind} does not record this kind of signature")
+        raise refusal(ReasonCode.UNSUPPORTED, f"a log entry of kind {kind!r} cannot be read")
+    try:
+        body = parse_object(entry.body, max_size=MAX_BUNDLE_SIZE)
+        if (text_field(body, "kind"), text_field(body, "apiVersion")) != (entry.kind, entry.version):
+            raise _differs(f"the bundle says {kind!r}, the body of the log entry something else")
+        reader(object_field(body, "spec"), content, certificate)
+    except VerificationError as error:
+        if error.reason is ReasonCode.LOG_ENTRY_MISMATCH:
+            raise
+        raise _differs(f"the body of the log entry cannot be read: {error.message}") from error
+    except ValueError as error:
+        raise _differs(f"the body of the log entry cannot be read: {error}") from error
+
+
+def _differs(message: str) -> VerificationError:
+    return refusal(ReasonCode.LOG_ENTRY_MISMATCH, message)
+
+
+def _same(what: str, *, recorded: bytes | str, ours: bytes | str | None) -> None:
+    if ours is None or recorded != ours:
+        raise _differs(f"the log recorded another {what} than that of the bundle")
+
+
+def _der(pem: bytes) -> bytes:
+    return load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+
+
+def _hash_value(document: Mapping[str, Any]) -> tuple[str, str]:
+    """Rekor v1's pair: the algorithm by protobuf-specs' name, the value in hex."""
+    algorithm = text_field(document, "algorithm")
+    return _REKOR_V1_HASHES.get(algorithm, ""), text_field(document, "value")
+
+
+def _hashedrekord_001(spec: Mapping[str, Any], content: SignedContent, certificate: bytes) -> None:
+    signature = object_field(spec, "signature")
+    _same("signature", recorded=bytes_field(signature, "content"), ours=content.signature)
+    pem = bytes_field(object_field(signature, "publicKey"), "content")
+    _same("certificate", recorded=_der(pem), ours=certificate)
+    algorithm, value = _hash_value(object_field(object_field(spec, "data"), "hash"))
+    ours = content.digest_as(algorithm)
+    _same("digest", recorded=value, ours=ours.hex() if ours else None)
+
+
+def _hashedrekord_002(spec: Mapping[str, Any], content: SignedContent, certificate: bytes) -> None:
+    record = object_field(spec, "hashedRekordV002")
+    signature = object_field(record, "signature")
+    _same("signature", recorded=bytes_field(signature, "content"), ours=content.signature)
+    held = object_field(object_field(signature, "verifier"), "x509Certificate")
+    _same("certificate", recorded=bytes_field(held, "rawBytes"), ours=certificate)
+    data = object_field(record, "data")
+    ours = content.digest_as(text_field(data, "algorithm"))
+    _same("digest", recorded=bytes_field(data, "digest"), ours=ours)
+
+
+def _envelope(content: SignedContent) -> Envelope:
+    if content.envelope is None:
+        raise _differs("the log recorded an envelope, and the bundle has none")
+    return content.envelope
+
+
+def _same_payload(document: Mapping[str, Any], envelope: Envelope) -> None:
+    algorithm, value = _hash_value(document)
+    ours = hashlib.sha256(envelope.payload).hexdigest() if algorithm == "SHA2_256" else None
+    _same("payload", recorded=value, ours=ours)
+
+
+def _only(document: Mapping[str, Any], name: str) -> dict[str, Any]:
+    listed = list_field(document, name, limit=32)
+    if len(listed) != 1 or not isinstance(listed[0], dict):
+        raise _differs(f"the log recorded {len(listed)} {name} instead of one")
+    return listed[0]
+
+
+def _dsse_001(spec: Mapping[str, Any], content: SignedContent, certificate: bytes) -> None:
+    envelope = _envelope(content)
+    if "proposedContent" in spec:
+        _dsse_001_proposed(object_field(spec, "proposedContent"), envelope, certificate)
+        return
+    _same_payload(object_field(spec, "payloadHash"), envelope)
+    signature = _only(spec, "signatures")
+    _same("signature", recorded=bytes_field(signature, "signature"), ours=envelope.signature)
+    _same("certificate", recorded=_der(bytes_field(signature, "verifier")), ours=certificate)
+
+
+def _dsse_001_proposed(proposed: Mapping[str, Any], envelope: Envelope, certificate: bytes) -> None:
+    """A body that was logged as proposed, not in canonical form: it holds the whole envelope as text."""
+    recorded = parse_object(text_field(proposed, "envelope").encode(), max_size=MAX_BUNDLE_SIZE)
+    _same("payload", recorded=bytes_field(recorded, "payload"), ours=envelope.payload)
+    _same("payload type", recorded=text_field(recorded, "payloadType"), ours=envelope.payload_type)
+    _same("signature", recorded=bytes_field(_only(recorded, "signatures"), "sig"), ours=envelope.signature)
+    verifiers = list_field(proposed, "verifiers", limit=32)
+    if len(verifiers) != 1:
+        raise _differs(f"the log recorded {len(verifiers)} verifiers instead of one")
+    pem = bytes_field({"verifier": verifiers[0]}, "verifier")
+    _same("certificate", recorded=_der(pem), ours=certificate)
+
+
+def _intoto_002(spec: Mapping[str, Any], content: SignedContent, certificate: bytes) -> None:
+    envelope = _envelope(content)
+    recorded = object_field(spec, "content")
+    _same_payload(object_field(recorded, "payloadHash"), envelope)
+    held = object_field(recorded, "envelope")
+    _same("payload type", recorded=text_field(held, "payloadType"), ours=envelope.payload_type)
+    signature = _only(held, "signatures")
+    # Rekor's intoto 0.0.2 wraps the base64 of the envelope in base64 once more.
+    twice = base64.b64decode(bytes_field(signature, "sig"), validate=True)
+    _same("signature", recorded=twice, ours=envelope.signature)
+    _same("certificate", recorded=_der(bytes_field(signature, "publicKey")), ours=certificate)
+
+
+_MESSAGE_KINDS: dict[str, _Reader] = {
+    "hashedrekord 0.0.1": _hashedrekord_001,
+    "hashedrekord 0.0.2": _hashedrekord_002,
+}
+# Rekor v2 records an envelope as a hashedrekord over its PAE (rekor-tiles, CLIENTS.md).
+_ENVELOPE_KINDS: dict[str, _Reader] = {
+    "dsse 0.0.1": _dsse_001,
+    "intoto 0.0.2": _intoto_002,
+    "hashedrekord 0.0.2": _hashedrekord_002,
+}

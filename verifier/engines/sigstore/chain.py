@@ -1,0 +1,76 @@
+"""The path from the signing certificate to a trusted certificate authority."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography.x509 import Certificate, ExtendedKeyUsage, UnsupportedGeneralNameType
+from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, VerificationError
+
+from providers.reasons import ReasonCode
+
+from .evidence import refusal
+from .material import Authority, Material
+
+# The client verifier of cryptography asks for the purpose clientAuth. Fulcio's certificates are for codeSigning,
+# which certificate.check_profile asks for; all other default policies stay.
+_CA_POLICY = ExtensionPolicy.webpki_defaults_ca().may_be_present(ExtendedKeyUsage, Criticality.AGNOSTIC, None)
+_LEAF_POLICY = ExtensionPolicy.webpki_defaults_ee().may_be_present(
+    ExtendedKeyUsage, Criticality.AGNOSTIC, None
+)
+_BUILDER = PolicyBuilder().extension_policies(ca_policy=_CA_POLICY, ee_policy=_LEAF_POLICY)
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A proven path under one authority. ``issuers`` are the certificates above the leaf, its issuer first."""
+
+    authority: Authority
+    issuers: tuple[Certificate, ...]
+
+    @property
+    def issuer(self) -> Certificate:
+        """Who issued the leaf."""
+        return self.issuers[0]
+
+    def covers(self, time: datetime) -> bool:
+        """Whether the authority and every certificate above the leaf, up to its root, were valid at ``time``."""
+        return self.authority.window.contains(time) and all(
+            issuer.not_valid_before_utc <= time <= issuer.not_valid_after_utc for issuer in self.issuers
+        )
+
+
+def find_paths(leaf: Certificate, material: Material) -> tuple[Path, ...]:
+    """The path under each authority that issued ``leaf``; never empty.
+
+    Signatures and extensions do not depend on the time, so the path is built once, at the moment the leaf
+    became valid. Whether everything was valid when the signature was made is asked later, of ``Path.covers``.
+
+    Raises:
+        VerificationError: ``chain-untrusted``.
+    """
+    found, last = [], "no authority of the trusted root has that name"
+    issuer = leaf.issuer
+    for authority in material.authorities:
+        if issuer not in authority.names:
+            continue
+        verifier = _BUILDER.time(leaf.not_valid_before_utc).store(authority.store).build_client_verifier()
+        try:
+            chain = verifier.verify(leaf, []).chain
+        except (VerificationError, UnsupportedGeneralNameType) as error:
+            last = str(error)
+            continue
+        if len(chain) > 1:  # one: the leaf is itself an anchor
+            found.append(Path(authority, _to_the_root(chain[1], authority)))
+    if not found:
+        raise refusal(
+            ReasonCode.CHAIN_UNTRUSTED,
+            f"no trusted authority issued the certificate; it says {issuer.rfc4514_string()}: {last}",
+        )
+    return tuple(found)
+
+
+def _to_the_root(issuer: Certificate, authority: Authority) -> tuple[Certificate, ...]:
+    """``issuer`` and what is above it; each was found to be issued by the next when the root was compiled."""
+    return authority.chain[authority.chain.index(issuer) :]

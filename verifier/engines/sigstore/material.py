@@ -1,0 +1,232 @@
+"""A trusted root, compiled once: keys, certificate stores and verifiers, each with its window of validity.
+
+sigstore-python keeps the windows of CAs and logs but does not look at them, and reads the clock to drop keys that
+are not valid yet. Here every authority keeps its window and is held against the times of the signature.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from cryptography.x509 import Certificate, Name, load_der_x509_certificate
+from cryptography.x509.verification import Store
+from rfc3161_client import VerifierBuilder
+from rfc3161_client.verify import Verifier as TimestampVerifier
+from sigstore._internal.trust import Key
+from sigstore_models.common.v1 import TimeRange
+from sigstore_models.trustroot.v1 import CertificateAuthority, TransparencyLogInstance, TrustedRoot
+
+from providers.errors import ConfigurationError, PycosignError
+from providers.trust import TrustedMaterial
+
+from ...formats.strict_json import parse_object
+
+_MEDIA_TYPE = "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
+# providers/static.py reads no larger file.
+_MAX_TRUSTED_ROOT = 4 << 20
+# One root for each instance and tenant, with the one before it while it is being replaced.
+_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A closed time range (``sigstore_common.proto``, TimeRange); an absent end is open."""
+
+    start: datetime | None
+    end: datetime | None
+
+    def contains(self, time: datetime) -> bool:
+        """Whether ``time`` lies in the window, both ends included."""
+        return (self.start is None or self.start <= time) and (self.end is None or time <= self.end)
+
+    def __str__(self) -> str:
+        return f"{self.start or '…'} to {self.end or '…'}"
+
+
+@dataclass(frozen=True, slots=True)
+class LogKey:
+    """The key of one transparency log. ``note_id`` are the four bytes that name it in a checkpoint."""
+
+    log_id: bytes
+    note_id: bytes
+    uri: str
+    key: Key
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """One certificate authority; ``store`` holds its chain, intermediates included, as anchors. ``names`` are
+    the subjects of the chain: cryptography parses a name anew each time it is asked.
+    """
+
+    uri: str
+    chain: tuple[Certificate, ...]
+    names: tuple[Name, ...]
+    store: Store
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class StampAuthority:
+    """One timestamp authority. ``name`` is what distinct authorities are counted by."""
+
+    name: str
+    uri: str
+    leaf: Certificate
+    verifier: TimestampVerifier
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """A compiled trusted root. Several keys may go by one log id; each has its own window."""
+
+    authorities: tuple[Authority, ...]
+    logs: dict[bytes, tuple[LogKey, ...]]
+    ct_logs: dict[bytes, tuple[LogKey, ...]]
+    stamp_authorities: tuple[StampAuthority, ...]
+
+
+def compile_material(material: TrustedMaterial) -> Material:
+    """Parse the trusted root and build everything that verification needs of it.
+
+    Raises:
+        ConfigurationError: it does not parse, or holds no certificate authority or no transparency log.
+    """
+    try:
+        root = _parse(material.trusted_root)
+        compiled = Material(
+            authorities=tuple(_authority(entry) for entry in root.certificate_authorities),
+            logs=_log_keys(root.tlogs),
+            ct_logs=_log_keys(root.ctlogs),
+            stamp_authorities=tuple(_stamp_authority(entry) for entry in root.timestamp_authorities),
+        )
+    except ConfigurationError:
+        raise
+    except PycosignError as error:
+        raise _refused(material, str(error)) from error
+    except Exception as error:  # pydantic, cryptography and sigstore each raise their own kinds
+        raise _refused(material, f"{type(error).__name__}: {error}") from error
+    for held, what in ((compiled.authorities, "certificate authority"), (compiled.logs, "transparency log")):
+        if not held:
+            raise _refused(material, f"it holds no {what}")
+    return compiled
+
+
+def _refused(material: TrustedMaterial, problem: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"the trusted root from {material.source} cannot be used: {problem[:500]}",
+        remedy="Take trusted_root.json as the instance publishes it or 'cosign trusted-root create' writes it.",
+    )
+
+
+def _parse(data: bytes) -> TrustedRoot:
+    """Read protojson: what it leaves out (empty lists, empty names) is put back for sigstore_models."""
+    document = parse_object(data, max_size=_MAX_TRUSTED_ROOT)
+    if document.get("mediaType") != _MEDIA_TYPE:
+        raise ConfigurationError(
+            f"a trusted root of type {str(document.get('mediaType'))[:100]!r} cannot be read",
+            remedy=f"Its mediaType must be {_MEDIA_TYPE}.",
+        )
+    for name in ("tlogs", "ctlogs", "certificateAuthorities", "timestampAuthorities"):
+        document.setdefault(name, [])
+    for name in ("certificateAuthorities", "timestampAuthorities"):
+        for authority in document[name]:
+            subject: dict[str, Any] = authority.setdefault("subject", {})
+            subject.setdefault("organization", "")
+            subject.setdefault("commonName", "")
+    return TrustedRoot.from_json(json.dumps(document))
+
+
+def _window(given: TimeRange | None) -> Window:
+    window = Window(given.start, given.end) if given else Window(None, None)
+    if any(time is not None and time.tzinfo is None for time in (window.start, window.end)):
+        raise ConfigurationError(
+            "a validity time has no time zone", remedy="Write it as 2026-01-31T00:00:00Z."
+        )
+    return window
+
+
+def _log_keys(instances: Iterable[TransparencyLogInstance]) -> dict[bytes, tuple[LogKey, ...]]:
+    """By log id. sigstore's ``Keyring`` is not used: it tries every key when it does not know the id."""
+    found: dict[bytes, tuple[LogKey, ...]] = {}
+    for instance in instances:
+        log_id = instance.log_id.key_id
+        note_id = (instance.checkpoint_key_id or instance.log_id).key_id[:4]
+        key = Key(instance.public_key)
+        window = _window(instance.public_key.valid_for)
+        found[log_id] = (
+            *found.get(log_id, ()),
+            LogKey(log_id, note_id, instance.base_url, key, window),
+        )
+    return found
+
+
+def _chain(entry: CertificateAuthority) -> tuple[Certificate, ...]:
+    """The certificates, leaf first. Each must be issued by the next: checked here once, not at each signature."""
+    chain = tuple(load_der_x509_certificate(item.raw_bytes) for item in entry.cert_chain.certificates)
+    if not chain:
+        raise ConfigurationError(
+            "an authority has no certificate", remedy="Remove it or complete its certChain."
+        )
+    for issued, issuer in pairwise(chain):
+        issued.verify_directly_issued_by(issuer)
+    return chain
+
+
+def _authority(entry: CertificateAuthority) -> Authority:
+    chain = _chain(entry)
+    names = tuple(certificate.subject for certificate in chain)
+    return Authority(entry.uri or "", chain, names, Store(list(chain)), _window(entry.valid_for))
+
+
+def _stamp_authority(entry: CertificateAuthority) -> StampAuthority:
+    leaf, *others = _chain(entry)
+    if not others:
+        raise ConfigurationError(
+            "a timestamp authority has one certificate only",
+            remedy="Its certChain needs the signing certificate and the root.",
+        )
+    builder = VerifierBuilder().tsa_certificate(leaf).add_root_certificate(others[-1])
+    for intermediate in others[:-1]:
+        builder = builder.add_intermediate_certificate(intermediate)
+    name = entry.uri or leaf.subject.rfc4514_string()
+    return StampAuthority(name, entry.uri or "", leaf, builder.build(), _window(entry.valid_for))
+
+
+class Compiled:
+    """Compiled roots by revision: the ``_KEPT`` used last. Safe to share between threads."""
+
+    def __init__(self, compiler: Callable[[TrustedMaterial], Material] = compile_material) -> None:
+        self._compiler = compiler
+        self._kept: OrderedDict[str, tuple[bytes, Material]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, material: TrustedMaterial) -> Material:
+        """The compiled ``material``.
+
+        A revision that comes with other content than before is compiled anew: its name promised too much.
+
+        Raises:
+            ConfigurationError: it does not compile.
+        """
+        with self._lock:
+            found = self._kept.get(material.revision)
+            if found is not None and found[0] == material.trusted_root:
+                self._kept.move_to_end(material.revision)
+                return found[1]
+        compiled = self._compiler(material)
+        with self._lock:
+            self._kept[material.revision] = (material.trusted_root, compiled)
+            self._kept.move_to_end(material.revision)
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return compiled

@@ -1,0 +1,61 @@
+"""Binding: a signature counts for the artifact whose digest it signs, and for no other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from providers.descriptor import Descriptor
+from providers.errors import VerificationError
+from providers.reasons import ReasonCode
+
+from ...formats.dsse import IN_TOTO, Envelope
+from ...formats.statement import parse_statement
+from .evidence import refusal
+from .signature import SignedContent
+
+# More digests than this do not help a reader.
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What a verified signature says of the artifact. Both are empty for a plain message signature."""
+
+    predicate_type: str
+    annotations: tuple[tuple[str, str], ...]
+
+
+def bind(content: SignedContent, subject: Descriptor) -> Binding:
+    """Check that ``content``, whose signature holds, is about ``subject``.
+
+    Raises:
+        VerificationError: ``subject-digest-mismatch``; ``malformed`` or ``unsupported`` for the statement.
+    """
+    if content.envelope is not None:
+        return _bind_statement(content.envelope, subject)
+    signed = content.digest_as("SHA2_256")
+    if signed is None or signed.hex() != subject.hex:
+        raise _other_artifact(["" if signed is None else signed.hex()], subject)
+    return Binding("", ())
+
+
+def _bind_statement(envelope: Envelope, subject: Descriptor) -> Binding:
+    if envelope.payload_type != IN_TOTO:
+        raise refusal(ReasonCode.UNSUPPORTED, f"a signed payload of type {envelope.payload_type!r}")
+    statement = parse_statement(envelope.payload)
+    matching = [entry for entry in statement.subjects if entry.sha256 == subject.hex]
+    if not matching:
+        raise _other_artifact([entry.sha256 for entry in statement.subjects], subject)
+    if any(entry.annotations != matching[0].annotations for entry in matching):
+        raise refusal(
+            ReasonCode.MALFORMED, "the statement names the artifact twice, with different annotations"
+        )
+    return Binding(statement.predicate_type, matching[0].annotations)
+
+
+def _other_artifact(signed: list[str], subject: Descriptor) -> VerificationError:
+    listed = ", ".join(f"sha256:{digest or '(none)'}" for digest in signed[:_SHOWN])
+    more = f" and {len(signed) - _SHOWN} more" if len(signed) > _SHOWN else ""
+    return refusal(
+        ReasonCode.SUBJECT_DIGEST_MISMATCH, f"signed digest {listed}{more}; asked about {subject.digest}"
+    )

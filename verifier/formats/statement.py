@@ -1,0 +1,84 @@
+"""in-toto statements 0.1 and 1 (in-toto ``attestation``, ``spec/v1/statement.md``)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from providers.errors import VerificationError
+from providers.reasons import ReasonCode
+
+from .bundle import MAX_BUNDLE_SIZE
+from .strict_json import list_field, object_field, parse_object, text_field
+
+STATEMENT_V01 = "https://in-toto.io/Statement/v0.1"
+STATEMENT_V1 = "https://in-toto.io/Statement/v1"
+
+# sigstore-go, pkg/verify: 1024 subjects, 32 digests each.
+MAX_SUBJECTS = 1024
+MAX_DIGESTS = 32
+# cosign writes one for each -a flag; a kilobyte of flags is plenty.
+_MAX_ANNOTATIONS = 256
+# The longest predicate type in use has 60 characters.
+_MAX_PREDICATE_TYPE = 1024
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class StatementSubject:
+    """What a statement is about. ``sha256`` is hex, empty when the subject has no such digest. Only annotations
+    whose value is text are kept; cosign writes no others.
+    """
+
+    name: str
+    sha256: str
+    annotations: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement without its predicate."""
+
+    type: str
+    subjects: tuple[StatementSubject, ...]
+    predicate_type: str
+
+
+def _refuse(message: str) -> VerificationError:
+    return VerificationError(ReasonCode.MALFORMED, message)
+
+
+def _read_subject(document: object) -> StatementSubject:
+    if not isinstance(document, dict):
+        raise _refuse("a subject of the statement is not an object")
+    digests = object_field(document, "digest")
+    if not 1 <= len(digests) <= MAX_DIGESTS:
+        raise _refuse(f"a subject has {len(digests)} digests; 1 to {MAX_DIGESTS} are possible")
+    sha256 = text_field(digests, "sha256", default="")
+    if sha256 and not _SHA256.fullmatch(sha256):
+        raise _refuse("a subject's sha256 is not 64 lower-case hexadecimal digits")
+    annotations = object_field(document, "annotations") if "annotations" in document else {}
+    if len(annotations) > _MAX_ANNOTATIONS:
+        raise _refuse(f"a subject has {len(annotations)} annotations; at most {_MAX_ANNOTATIONS} are read")
+    texts = sorted((key, value) for key, value in annotations.items() if isinstance(value, str))
+    return StatementSubject(text_field(document, "name", default=""), sha256, tuple(texts))
+
+
+def parse_statement(payload: bytes) -> Statement:
+    """Parse the payload of an envelope of type ``application/vnd.in-toto+json``.
+
+    Raises:
+        VerificationError: ``malformed``; ``unsupported`` for a statement of another version.
+    """
+    document = parse_object(payload, max_size=MAX_BUNDLE_SIZE)
+    kind = text_field(document, "_type")
+    if kind not in {STATEMENT_V01, STATEMENT_V1}:
+        raise VerificationError(ReasonCode.UNSUPPORTED, f"a statement of type {kind[:100]!r}")
+    subjects = list_field(document, "subject", limit=MAX_SUBJECTS)
+    if not subjects:
+        raise _refuse("the statement is about nothing: it has no subject")
+    predicate_type = text_field(document, "predicateType")
+    if not 0 < len(predicate_type) <= _MAX_PREDICATE_TYPE:
+        raise _refuse(f"a predicate type of {len(predicate_type)} characters")
+    return Statement(kind, tuple(_read_subject(subject) for subject in subjects), predicate_type)
