@@ -27,6 +27,7 @@ from providers.static import StaticPolicyProvider, StaticTrustedMaterialProvider
 from providers.subject import Subject
 from providers.trust import TrustedMaterial
 from pycosign.lab import Descriptor, Lab, MemoryRegistry, attach_bundle, push_artifact, push_image
+from pycosign.lab.sign import LogName, SigningOptions
 from tests.memory_store import MemoryStore
 from verifier.budget import Budget
 from verifier.core import MAX_CANDIDATES, MAX_SIGNATURES_PER_ARTIFACT, Verifier
@@ -41,7 +42,7 @@ LAB = Lab()
 STRANGER = Lab(name="stranger")
 WHO, ISSUER = "https://ci.lab.test/release@refs/heads/main", "https://oidc.lab.test"
 ENGINE = SigstoreEngine()
-SIGNED_BY = {"identity": WHO, "issuer": ISSUER}
+SIGNED_BY: SigningOptions = {"identity": WHO, "issuer": ISSUER}
 
 
 class World:
@@ -83,15 +84,15 @@ def world() -> World:
 
 @pytest.mark.parametrize("log", ["rekor1", "rekor2"])
 @pytest.mark.parametrize("kind", ["statement", "message"])
-def test_requirement_1_a_copied_signature_is_refused(world: World, log: str, kind: str) -> None:
+def test_requirement_1_a_copied_signature_is_refused(world: World, log: LogName, kind: str) -> None:
     """A valid signature of another image, in this one's referrers."""
     signed, other = world.image("signed"), world.image("other")
     if kind == "statement":
-        bundle = LAB.sign_image(signed.digest, log=log, **SIGNED_BY)  # type: ignore[arg-type]  # a Literal
+        bundle = LAB.sign_image(signed.digest, **{**SIGNED_BY, "log": log})
     else:
         manifest = world.registry.get_manifest("app", signed.digest)
         assert manifest is not None
-        bundle = LAB.sign_blob(manifest.data, log=log, **SIGNED_BY)  # type: ignore[arg-type]  # a Literal
+        bundle = LAB.sign_blob(manifest.data, **{**SIGNED_BY, "log": log})
     world.attach(signed, bundle)
     assert world.validate("signed").outcome is Outcome.ALLOWED
     world.attach(other, bundle)

@@ -194,9 +194,9 @@ class TestCertificate:
     def test_an_authority_s_own_certificate(self, engine: SigstoreEngine, lab: Lab, root: bytes) -> None:
         anchors = json.loads(root)["certificateAuthorities"][0]["certChain"]["certificates"]
         for anchor in anchors:
-            bundle = edited(
-                lab.sign_image(DIGEST), lambda d, a=anchor: d["verificationMaterial"].update(certificate=a)
-            )
+            document = json.loads(lab.sign_image(DIGEST))
+            document["verificationMaterial"]["certificate"] = anchor
+            bundle = json.dumps(document).encode()
             assert refused(engine, bundle, root).reason in {
                 ReasonCode.CERTIFICATE_INVALID,
                 ReasonCode.CHAIN_UNTRUSTED,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from operator import methodcaller
 from typing import Any
 
 import pytest
@@ -102,7 +103,7 @@ def test_versions() -> None:
         parse_bundle(edited(IMAGE, lambda d: d.update(mediaType=BUNDLE_V03_ALT))).media_type == BUNDLE_V03_ALT
     )
     for version in (BUNDLE_V01, BUNDLE_V02):
-        old = edited(edited(IMAGE, to_chain), lambda d, v=version: d.update(mediaType=v))
+        old = edited(edited(IMAGE, to_chain), methodcaller("update", mediaType=version))
         assert parse_bundle(old).media_type == version
         no_proof = edited(old, lambda d: entry(d).pop("inclusionProof"))
         if version == BUNDLE_V01:

@@ -140,6 +140,7 @@ class TestIntegers:
 
 def test_lists_are_limited() -> None:
     assert list_field({}, "x", limit=1) == []
-    for value in ({}, "x", None, [1, 2]):
+    values: tuple[Any, ...] = ({}, "x", None, [1, 2])
+    for value in values:
         with pytest.raises(VerificationError):
             list_field({"x": value}, "x", limit=1)
