@@ -87,12 +87,13 @@ def world() -> World:
 def test_requirement_1_a_copied_signature_is_refused(world: World, log: LogName, kind: str) -> None:
     """A valid signature of another image, in this one's referrers."""
     signed, other = world.image("signed"), world.image("other")
+    options: SigningOptions = {**SIGNED_BY, "log": log}
     if kind == "statement":
-        bundle = LAB.sign_image(signed.digest, **{**SIGNED_BY, "log": log})
+        bundle = LAB.sign_image(signed.digest, **options)
     else:
         manifest = world.registry.get_manifest("app", signed.digest)
         assert manifest is not None
-        bundle = LAB.sign_blob(manifest.data, **{**SIGNED_BY, "log": log})
+        bundle = LAB.sign_blob(manifest.data, **options)
     world.attach(signed, bundle)
     assert world.validate("signed").outcome is Outcome.ALLOWED
     world.attach(other, bundle)
