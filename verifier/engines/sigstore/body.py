@@ -62,8 +62,15 @@ def _same(what: str, *, recorded: bytes | str, ours: bytes | str | None) -> None
         raise _differs(f"the log recorded another {what} than that of the bundle")
 
 
-def _der(pem: bytes) -> bytes:
-    return load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+def _same_certificate(recorded: bytes, ours: bytes) -> None:
+    """``recorded`` is PEM, ``ours`` DER. Armouring our own costs a tenth of parsing theirs."""
+    body = base64.b64encode(ours)
+    if (
+        b"".join(recorded.split(b"\n"))
+        == b"-----BEGIN CERTIFICATE-----" + body + b"-----END CERTIFICATE-----"
+    ):
+        return
+    _same("certificate", recorded=load_pem_x509_certificate(recorded).public_bytes(Encoding.DER), ours=ours)
 
 
 def _hash_value(document: Mapping[str, Any]) -> tuple[str, str]:
@@ -76,7 +83,7 @@ def _hashedrekord_001(spec: Mapping[str, Any], content: SignedContent, certifica
     signature = object_field(spec, "signature")
     _same("signature", recorded=bytes_field(signature, "content"), ours=content.signature)
     pem = bytes_field(object_field(signature, "publicKey"), "content")
-    _same("certificate", recorded=_der(pem), ours=certificate)
+    _same_certificate(pem, certificate)
     algorithm, value = _hash_value(object_field(object_field(spec, "data"), "hash"))
     ours = content.digest_as(algorithm)
     _same("digest", recorded=value, ours=ours.hex() if ours else None)
@@ -120,7 +127,7 @@ def _dsse_001(spec: Mapping[str, Any], content: SignedContent, certificate: byte
     _same_payload(object_field(spec, "payloadHash"), envelope)
     signature = _only(spec, "signatures")
     _same("signature", recorded=bytes_field(signature, "signature"), ours=envelope.signature)
-    _same("certificate", recorded=_der(bytes_field(signature, "verifier")), ours=certificate)
+    _same_certificate(bytes_field(signature, "verifier"), certificate)
 
 
 def _dsse_001_proposed(proposed: Mapping[str, Any], envelope: Envelope, certificate: bytes) -> None:
@@ -133,7 +140,7 @@ def _dsse_001_proposed(proposed: Mapping[str, Any], envelope: Envelope, certific
     if len(verifiers) != 1:
         raise _differs(f"the log recorded {len(verifiers)} verifiers instead of one")
     pem = bytes_field({"verifier": verifiers[0]}, "verifier")
-    _same("certificate", recorded=_der(pem), ours=certificate)
+    _same_certificate(pem, certificate)
 
 
 def _intoto_002(spec: Mapping[str, Any], content: SignedContent, certificate: bytes) -> None:
@@ -146,7 +153,7 @@ def _intoto_002(spec: Mapping[str, Any], content: SignedContent, certificate: by
     # Rekor's intoto 0.0.2 wraps the base64 of the envelope in base64 once more.
     twice = base64.b64decode(bytes_field(signature, "sig"), validate=True)
     _same("signature", recorded=twice, ours=envelope.signature)
-    _same("certificate", recorded=_der(bytes_field(signature, "publicKey")), ours=certificate)
+    _same_certificate(bytes_field(signature, "publicKey"), certificate)
 
 
 _MESSAGE_KINDS: dict[str, _Reader] = {

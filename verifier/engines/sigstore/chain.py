@@ -24,15 +24,13 @@ _BUILDER = PolicyBuilder().extension_policies(ca_policy=_CA_POLICY, ee_policy=_L
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A proven path under one authority. ``issuers`` are the certificates above the leaf, its issuer first."""
+    """A proven path under one authority. ``issuers`` are the certificates above the leaf, its issuer first;
+    ``issuer_key_hash`` is that of the first one's key.
+    """
 
     authority: Authority
     issuers: tuple[Certificate, ...]
-
-    @property
-    def issuer(self) -> Certificate:
-        """Who issued the leaf."""
-        return self.issuers[0]
+    issuer_key_hash: bytes
 
     def covers(self, time: datetime) -> bool:
         """Whether the authority and every certificate above the leaf, up to its root, were valid at ``time``."""
@@ -62,7 +60,7 @@ def find_paths(leaf: Certificate, material: Material) -> tuple[Path, ...]:
             last = str(error)
             continue
         if len(chain) > 1:  # one: the leaf is itself an anchor
-            found.append(Path(authority, _to_the_root(chain[1], authority)))
+            found.append(_path(authority, chain[1]))
     if not found:
         raise refusal(
             ReasonCode.CHAIN_UNTRUSTED,
@@ -71,6 +69,7 @@ def find_paths(leaf: Certificate, material: Material) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def _to_the_root(issuer: Certificate, authority: Authority) -> tuple[Certificate, ...]:
-    """``issuer`` and what is above it; each was found to be issued by the next when the root was compiled."""
-    return authority.chain[authority.chain.index(issuer) :]
+def _path(authority: Authority, issuer: Certificate) -> Path:
+    """From ``issuer`` upwards; each was found to be issued by the next when the root was compiled."""
+    place = authority.chain.index(issuer)
+    return Path(authority, authority.chain[place:], authority.key_hashes[place])

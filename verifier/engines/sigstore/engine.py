@@ -140,7 +140,7 @@ def _verify(options: VerifyOptions, material: Material) -> SignatureFacts:
     path = _check_validity(certificate, paths, entries, timestamps, record)
     # 8
     with record.step(evidence.SCT, ReasonCode.SCT_UNTRUSTED):
-        scts = verify_scts(certificate, path.issuer, material, record)
+        scts = verify_scts(certificate, path.issuer_key_hash, material, record)
     return SignatureFacts(
         media_type=bundle.media_type,
         digest=bundle.digest,

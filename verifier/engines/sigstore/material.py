@@ -6,6 +6,7 @@ are not valid yet. Here every authority keeps its window and is held against the
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections import OrderedDict
@@ -15,6 +16,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import Certificate, Name, load_der_x509_certificate
 from cryptography.x509.verification import Store
 from rfc3161_client import VerifierBuilder
@@ -63,13 +65,15 @@ class LogKey:
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """One certificate authority; ``store`` holds its chain, intermediates included, as anchors. ``names`` are
-    the subjects of the chain: cryptography parses a name anew each time it is asked.
+    """One certificate authority; ``store`` holds its chain, intermediates included, as anchors. ``names`` and
+    ``key_hashes`` (SHA-256 of the SubjectPublicKeyInfo, RFC 6962 section 3.2) belong to the chain, certificate
+    by certificate: cryptography makes both anew each time it is asked.
     """
 
     uri: str
     chain: tuple[Certificate, ...]
     names: tuple[Name, ...]
+    key_hashes: tuple[bytes, ...]
     store: Store
     window: Window
 
@@ -185,7 +189,13 @@ def _chain(entry: CertificateAuthority) -> tuple[Certificate, ...]:
 def _authority(entry: CertificateAuthority) -> Authority:
     chain = _chain(entry)
     names = tuple(certificate.subject for certificate in chain)
-    return Authority(entry.uri or "", chain, names, Store(list(chain)), _window(entry.valid_for))
+    hashes = tuple(_key_hash(certificate) for certificate in chain)
+    return Authority(entry.uri or "", chain, names, hashes, Store(list(chain)), _window(entry.valid_for))
+
+
+def _key_hash(certificate: Certificate) -> bytes:
+    spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(spki).digest()
 
 
 def _stamp_authority(entry: CertificateAuthority) -> StampAuthority:

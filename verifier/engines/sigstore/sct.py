@@ -6,12 +6,10 @@ verified, with the key of its log only.
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import Certificate, ExtensionNotFound, PrecertificateSignedCertificateTimestamps
 from cryptography.x509.certificate_transparency import LogEntryType, SignedCertificateTimestamp
 from sigstore._internal.sct import _pack_digitally_signed
@@ -28,7 +26,7 @@ _MAX_SCTS = 32
 
 
 def verify_scts(
-    certificate: Certificate, issuer: Certificate, material: Material, record: Record
+    certificate: Certificate, issuer_key_hash: bytes, material: Material, record: Record
 ) -> tuple[VerifiedSct, ...]:
     """The embedded SCTs that hold, one check recorded for each.
 
@@ -48,7 +46,7 @@ def verify_scts(
     found = []
     for sct in listed:
         time = sct.timestamp.replace(tzinfo=UTC)
-        problem = _problem(sct, time, certificate, issuer, material.ct_logs.get(sct.log_id, ()))
+        problem = _problem(sct, time, certificate, issuer_key_hash, material.ct_logs.get(sct.log_id, ()))
         if problem:
             record.failed(SCT, ReasonCode.SCT_UNTRUSTED, problem)
             continue
@@ -61,7 +59,7 @@ def _problem(
     sct: SignedCertificateTimestamp,
     time: datetime,
     certificate: Certificate,
-    issuer: Certificate,
+    issuer_key_hash: bytes,
     keys: tuple[LogKey, ...],
 ) -> str:
     """Why the SCT does not count; empty when it does."""
@@ -76,8 +74,7 @@ def _problem(
     if not isinstance(sct.signature_hash_algorithm, SHA256):
         return f"the SCT of {log} does not use SHA-256"
     # RFC 6962 section 3.2: an SCT of a precertificate is bound to its issuer's key.
-    spki = issuer.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    signed = _pack_digitally_signed(sct, certificate, KeyID(hashlib.sha256(spki).digest()))
+    signed = _pack_digitally_signed(sct, certificate, KeyID(issuer_key_hash))
     for key in trusted:
         try:
             key.key.verify(sct.signature, signed)
