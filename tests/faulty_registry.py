@@ -8,9 +8,18 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Self
+
+import pytest
+
+from providers.descriptor import Descriptor, digest_of
+from providers.errors import UnavailableError
+from providers.reference import Reference
+from verifier.budget import Budget
+from verifier.oci import RegistryStore
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -180,3 +189,125 @@ class FaultyRegistry:
                     self.calls.append(call)
                 on_connection += 1
                 self.behave(call)
+
+
+# What is asked of it, and how it answers.
+
+SECONDS = 1.0
+# Generous: the machine may be busy. What is caught here takes 20 times as long, or never ends.
+SLACK = 0.5
+CONTENT = b"c" * 1000
+BLOB = Descriptor.parse(media_type="application/x", digest=digest_of(CONTENT), size=len(CONTENT))
+OK = response(200, manifest(), Content_Type=MANIFEST)
+
+Operation = Callable[[RegistryStore, str, Budget], object]
+
+
+def resolve(store: RegistryStore, address: str, budget: Budget) -> Descriptor:
+    return store.resolve(Reference.parse(f"{address}/demo/app:v1"), budget)
+
+
+def resolve_digest(store: RegistryStore, address: str, budget: Budget) -> Descriptor:
+    return store.resolve(Reference.parse(f"{address}/demo/app@{digest_of(b'something else')}"), budget)
+
+
+def referrers(store: RegistryStore, address: str, budget: Budget) -> list[Descriptor]:
+    return list(store.referrers(f"{address}/demo/app", BLOB, (), budget))
+
+
+def fetch(store: RegistryStore, address: str, budget: Budget) -> bytes:
+    return store.fetch(f"{address}/demo/app", BLOB, budget)
+
+
+def ask(
+    store: RegistryStore, operation: Operation, address: str, seconds: float = SECONDS
+) -> UnavailableError:
+    """The error of ``operation``, which must come within the deadline."""
+    started = time.monotonic()
+    with pytest.raises(UnavailableError) as refused:
+        operation(store, address, Budget(seconds))
+    assert time.monotonic() - started < seconds + SLACK
+    return refused.value
+
+
+def says(answer: bytes) -> Callable[[Call], None]:
+    return lambda call: call.send(answer)
+
+
+def drip_headers(call: Call) -> None:
+    call.drip(b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 1000)
+
+
+def drip_body(call: Call) -> None:
+    call.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    call.drip(CONTENT)
+
+
+def drip_body_and_close(call: Call) -> None:
+    call.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")  # http.client lets go of such a socket early
+    call.drip(CONTENT)
+
+
+def stop_late(call: Call) -> None:
+    # Each read alone stays within the time-out of the socket.
+    call.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+    call.stopping.wait(0.8 * SECONDS)
+    call.send(CONTENT[:1])
+    call.hang()
+
+
+def drip_chunks(call: Call) -> None:
+    call.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    call.drip(b"1\r\nc\r\n" * 1000)
+
+
+def endless_body(call: Call) -> None:
+    call.send(f"HTTP/1.1 200 OK\r\nContent-Type: {MANIFEST}\r\n\r\n".encode())
+    call.flood(b"c" * 65536, 1 << 30)
+
+
+def endless_listing(call: Call) -> None:
+    call.send(f"HTTP/1.1 200 OK\r\nContent-Type: {INDEX}\r\n\r\n".encode())
+    call.flood(b" " * 65536, 1 << 30)
+
+
+def endless_line(call: Call) -> None:
+    call.send(b"HTTP/1.1 200 OK\r\nX: ")
+    call.flood(b"x" * 65536, 1 << 30)
+
+
+def endless_headers(call: Call) -> None:
+    call.send(b"HTTP/1.1 200 OK\r\n")
+    call.flood(b"X: y\r\n" * 1000, 1 << 30)
+
+
+def cut_short(call: Call) -> None:
+    call.send(response(200, CONTENT[:10], length=1000))
+    call.close()
+
+
+def endless_continue(call: Call) -> None:
+    call.flood(b"HTTP/1.1 100 Continue\r\n\r\n" * 100, 1 << 40)
+
+
+def endless_error(call: Call) -> None:
+    call.send(b"HTTP/1.1 500 X\r\n\r\n")
+    call.flood(b"c" * 65536, 1 << 30)
+
+
+def endless_pages(call: Call) -> None:
+    page = index(digest_of(str(call.number).encode()))
+    following = f"{call.path.partition('?')[0]}?n={call.number}"
+    call.send(response(200, page, Content_Type=INDEX, Link=f'<{following}>; rel="next"'))
+
+
+def endless_empty_pages(call: Call) -> None:
+    call.send(response(200, index(), Content_Type=INDEX, Link=f'<{call.path}>; rel="next"'))
+
+
+def page_elsewhere(call: Call) -> None:
+    call.send(response(200, index(), Content_Type=INDEX, Link='<http://127.0.0.2/next>; rel="next"'))
+
+
+def endless_redirects(call: Call) -> None:
+    call.send(response(307, Location=f"/v2/demo/app/blobs/{call.number}"))

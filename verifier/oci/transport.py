@@ -1,0 +1,165 @@
+"""One GET to one origin: streamed, bounded, by the deadline. Nothing but our own errors leaves."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import urllib3.exceptions
+from urllib3.response import HTTPResponse
+
+from providers.errors import UnavailableError
+from providers.reasons import ReasonCode
+
+from ..budget import Budget
+from .addresses import Reach
+from .connection import Connection, StaleConnectionError
+from .deadline import Reaper
+from .dial import Dialler, LookUp
+from .headers import printable
+from .limits import RegistryLimits
+from .origin import Origin, Target
+from .pool import Pool
+from .proxies import Proxies
+
+# The size of one read: what the kernel holds for a connection by default.
+_CHUNK = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: field names in lower case, and at most as much of the body as was asked for."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    complete: bool  # False: there was more than the limit
+    reach: Reach | None  # of the address that answered; unknown behind a proxy
+
+
+class Transport:
+    """Sends GETs over kept connections. Safe to use from many threads."""
+
+    def __init__(
+        self, limits: RegistryLimits, *, tls: ssl.SSLContext, proxies: Proxies, lookup: LookUp
+    ) -> None:
+        self._limits = limits
+        self._tls = tls
+        self._proxies = proxies
+        self._dialler = Dialler(limits.lookups, lookup)
+        self._reaper = Reaper()
+        self._pool = Pool(limits, self._connect)
+
+    def get(
+        self, target: Target, headers: Mapping[str, str], *, limit: int, furthest: Reach, budget: Budget
+    ) -> Answer:
+        """The answer to a GET, its body read up to ``limit`` bytes (``error_bytes`` unless its status is 200).
+
+        A kept connection that the other side has closed meanwhile is replaced.
+
+        Raises:
+            UnavailableError: whatever went wrong, the deadline and the budget included.
+        """
+        while True:
+            budget.spend_request()
+            connection = self._pool.take(target.origin, budget)
+            keep = False
+            try:
+                connection.begin(budget.deadline, furthest)
+                response = connection.get(target.path, headers)
+                answer = self._read(response, connection, limit, budget)
+                keep = answer.complete and connection.sock is not None  # None: "Connection: close"
+                return answer
+            except StaleConnectionError:
+                continue  # only kept ones are stale, and there are few: the loop ends
+            except UnavailableError:
+                raise
+            except (OSError, ValueError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
+                budget.seconds_left()  # past the deadline, how it ended does not matter
+                raise _translated(error, target.origin) from error
+            finally:
+                connection.end()
+                self._pool.give_back(connection, keep=keep)
+
+    def close(self) -> None:
+        """Close every connection and end the thread that watches them."""
+        self._pool.close()
+        self._reaper.close()
+
+    def _connect(self, origin: Origin) -> Connection:
+        return Connection(
+            origin,
+            dialler=self._dialler,
+            reaper=self._reaper,
+            tls=self._tls,
+            proxy=self._proxies.proxy_for(origin),
+        )
+
+    def _read(self, response: HTTPResponse, connection: Connection, limit: int, budget: Budget) -> Answer:
+        fields = {name.lower(): value for name, value in response.headers.items()}
+        encoding = fields.get("content-encoding", "identity").strip().lower()
+        if response.status != http.client.OK:
+            limit = self._limits.error_bytes
+        elif encoding not in ("", "identity"):
+            # We ask for identity. Unpacking what was not asked for is how 100 kB become 100 MB.
+            response.close()
+            raise UnavailableError(
+                ReasonCode.REGISTRY_INVALID_RESPONSE,
+                f"{connection.origin} answers with the encoding {printable(encoding, 40)!r}, not asked for",
+            )
+        try:
+            body, complete = _drain(response, limit, budget)
+        finally:
+            response.close()
+        return Answer(response.status, fields, body, complete, connection.reach)
+
+
+def _drain(response: HTTPResponse, limit: int, budget: Budget) -> tuple[bytes, bool]:
+    """The body, and whether that was all of it; never more than one byte above ``limit`` is read."""
+    if response.length_remaining is not None and response.length_remaining > limit:
+        return b"", False
+    chunks: list[bytes] = []
+    left = limit
+    while chunk := response.read1(min(_CHUNK, left + 1)):
+        budget.spend_bytes(len(chunk))
+        if len(chunk) > left:
+            chunks.append(chunk[:left])
+            return b"".join(chunks), False
+        left -= len(chunk)
+        chunks.append(chunk)
+    budget.seconds_left()  # a connection shut down at the deadline ends like a finished one
+    return b"".join(chunks), True
+
+
+def _translated(error: Exception, origin: Origin) -> UnavailableError:
+    """What a failure of the network means; ``error`` is whatever urllib3 or Python raised."""
+    cause = error
+    while isinstance(cause, urllib3.exceptions.HTTPError) and isinstance(cause.__cause__, Exception):
+        cause = cause.__cause__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return UnavailableError(
+            ReasonCode.REGISTRY_UNAVAILABLE,
+            f"the certificate of {origin} is not trusted ({printable(cause.verify_message, 80)}); if its "
+            "authority is your own, name it in the verifier's CA file",
+        )
+    if isinstance(cause, ssl.SSLError):
+        return UnavailableError(
+            ReasonCode.REGISTRY_UNAVAILABLE,
+            f"no TLS connection to {origin}: {printable(cause.reason or str(cause), 80)}; a registry in plain "
+            "HTTP has to be configured as such",
+        )
+    if isinstance(cause, http.client.IncompleteRead | ConnectionError):
+        return UnavailableError(
+            ReasonCode.REGISTRY_UNAVAILABLE, f"{origin} closed the connection in the middle of its answer"
+        )
+    if isinstance(cause, OSError):
+        return UnavailableError(
+            ReasonCode.REGISTRY_UNAVAILABLE,
+            f"the connection to {origin} failed: {printable(cause.strerror or str(cause), 80)}",
+        )
+    return UnavailableError(
+        ReasonCode.REGISTRY_INVALID_RESPONSE,
+        f"{origin} does not answer in HTTP that can be read ({type(cause).__name__})",
+    )
