@@ -15,7 +15,7 @@ from providers.reasons import ReasonCode
 from providers.reference import Reference
 from pycosign.lab.registry import MemoryRegistry
 from pycosign.lab.registry_http import serve_registry
-from tests.faulty_registry import INDEX, MANIFEST, index, manifest
+from tests.faulty_registry import INDEX, MANIFEST, Call, FaultyRegistry, index, manifest, response
 from verifier.budget import Budget
 from verifier.oci import RegistryLimits, RegistryStore
 
@@ -182,3 +182,33 @@ def test_content_that_is_larger_than_the_cap_is_not_asked_for(world: World) -> N
             world.store.fetch(world.repository, descriptor, Budget(5))
         assert refused.value.reason is ReasonCode.LIMIT_EXCEEDED
     assert world.requests == []
+
+
+@pytest.mark.parametrize("api", [True, False])
+def test_an_entry_that_cannot_be_read_comes_after_all_others(api: bool) -> None:
+    """Whoever may push may add one; it must neither hide a signature nor pass for "there is nothing else"."""
+    good, entry = "sha256:" + "1" * 64, {"mediaType": MANIFEST, "size": 10}
+    listing = json.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": INDEX,
+            "manifests": [{**entry, "digest": "sha512:" + "0" * 128}, {**entry, "digest": good}],
+        }
+    ).encode()
+
+    def behave(call: Call) -> None:
+        if "/referrers/" in call.path and not api:
+            call.send(response(404))
+        else:
+            call.send(response(200, listing, Content_Type=INDEX))
+
+    found: list[Descriptor] = []
+    image = Descriptor(MANIFEST, digest_of(manifest()), len(manifest()))
+    with (
+        FaultyRegistry(behave) as registry,
+        RegistryStore(plain_http={registry.address}) as store,
+        pytest.raises(UnavailableError) as caught,
+    ):
+        _each(store.referrers(f"{registry.address}/demo/app", image, (), Budget(10)), found)
+    assert [descriptor.digest for descriptor in found] == [good]
+    assert caught.value.reason is ReasonCode.REGISTRY_INVALID_RESPONSE

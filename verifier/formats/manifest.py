@@ -42,6 +42,14 @@ class Manifest:
     annotations: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Index:
+    """The readable entries of an image index, and how many are not (of another digest algorithm, say)."""
+
+    manifests: tuple[Descriptor, ...]
+    unreadable: int
+
+
 def _refuse(message: str) -> VerificationError:
     return VerificationError(ReasonCode.MALFORMED, message)
 
@@ -112,8 +120,10 @@ def parse_manifest(data: bytes, media_type: str = "") -> Manifest:
     )
 
 
-def parse_index(data: bytes, media_type: str = "") -> tuple[Descriptor, ...]:
-    """The descriptors of an image index; also of the answer to Listing Referrers, which is one.
+def parse_index(data: bytes, media_type: str = "") -> Index:
+    """An image index; also the answer to Listing Referrers, which is one.
+
+    One entry that cannot be read hides no other: whoever may push may add entries.
 
     Raises:
         VerificationError: ``malformed``, or ``unsupported``: another kind of document.
@@ -123,6 +133,11 @@ def parse_index(data: bytes, media_type: str = "") -> tuple[Descriptor, ...]:
     if "manifests" not in document:
         raise _refuse("the index has no list of manifests")
     # Go writes null for a list that was never filled.
-    if document["manifests"] is None:
-        return ()
-    return tuple(_descriptor(item) for item in list_field(document, "manifests", limit=MAX_MANIFESTS))
+    listed = [] if document["manifests"] is None else list_field(document, "manifests", limit=MAX_MANIFESTS)
+    found, unreadable = [], 0
+    for item in listed:
+        try:
+            found.append(_descriptor(item))
+        except VerificationError:
+            unreadable += 1
+    return Index(tuple(found), unreadable)

@@ -13,10 +13,11 @@ from providers.reasons import ReasonCode
 
 from ..budget import Budget
 from ..formats.strict_json import parse_object
+from ..printable import printable
 from .addresses import Reach
 from .auth import AnonymousTokens, unauthorized
 from .dial import LookUp
-from .headers import printable, retry_after
+from .headers import retry_after
 from .limits import RegistryLimits
 from .origin import Origin, Target
 from .proxies import Proxies

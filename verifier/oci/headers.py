@@ -81,10 +81,3 @@ def retry_after(field: str, now: datetime | None = None) -> float | None:
 def media_type(field: str) -> str:
     """The media type of a ``Content-Type`` field, without its parameters, in lower case."""
     return field[:_MAX_FIELD].partition(";")[0].strip().lower()
-
-
-def printable(text: str, limit: int = _MAX_WORDS) -> str:
-    """A stranger's words on one line: control and formatting characters out, length bounded."""
-    kept = "".join(c if c.isprintable() else " " for c in text[: 4 * limit])
-    words = " ".join(kept.split())
-    return words if len(words) <= limit else words[: limit - 1] + "…"

@@ -16,9 +16,10 @@ from providers.errors import UnavailableError, VerificationError
 from providers.reasons import ReasonCode
 
 from ..budget import Budget
-from ..formats.manifest import INDEX_MEDIA_TYPES, OCI_INDEX, parse_index
+from ..formats.manifest import INDEX_MEDIA_TYPES, OCI_INDEX, Index, parse_index
+from ..printable import printable
 from .client import RegistryClient, Request
-from .headers import media_type, next_link, printable
+from .headers import media_type, next_link
 from .limits import RegistryLimits
 from .origin import Target
 from .transport import Answer
@@ -43,8 +44,10 @@ class Listing:
         """Yield every referrer once, of any type when ``artifact_types`` is empty.
 
         Raises:
-            UnavailableError: also after what was in hand was yielded: ``limit-exceeded``.
+            UnavailableError: also after what was in hand was yielded: ``limit-exceeded``, or
+                ``registry-invalid-response`` when entries could not be read.
         """
+        unreadable = 0
         target = self._client.target(self._registry, self._path, f"referrers/{self._subject.digest}")
         if len(artifact_types) == 1:  # the API takes one, and need not heed it
             target = Target(target.origin, f"{target.path}?{urlencode({'artifactType': artifact_types[0]})}")
@@ -52,23 +55,34 @@ class Listing:
         for page in range(self._limits.referrers_pages):
             answer = self._ask(target, OCI_INDEX, budget, _NO_API if page == 0 else frozenset())
             if answer.status != 200:  # 2
-                yield from self._unseen(self._tag_schema(budget), seen)
+                index = self._tag_schema(budget)
+                yield from self._unseen(index.manifests, seen)
+                self._complete(index.unreadable)
                 return
-            found = self._parse(answer, (OCI_INDEX,))
-            wanted = (d for d in found if not artifact_types or d.artifact_type in ("", *artifact_types))
+            index = self._parse(answer, (OCI_INDEX,))
+            unreadable += index.unreadable
+            wanted = (
+                d for d in index.manifests if not artifact_types or d.artifact_type in ("", *artifact_types)
+            )
             yield from self._unseen(wanted, seen)
             link = next_link(answer.headers.get("link", ""))
             if not link:
+                self._complete(unreadable)
                 return
             target = self._following(target, link)
         raise self._too_many(f"{self._limits.referrers_pages} pages")
 
-    def _tag_schema(self, budget: Budget) -> tuple[Descriptor, ...]:
+    def _complete(self, unreadable: int) -> None:
+        """Say so when what was yielded is not all there is."""
+        if unreadable:
+            raise self._invalid(f"{unreadable} of its entries are no descriptors with a sha256 digest")
+
+    def _tag_schema(self, budget: Budget) -> Index:
         """What the tag-schema index names; no type is looked at, for older clients wrote the config's there."""
         tag = self._subject.digest.replace(":", "-")
         target = self._client.target(self._registry, self._path, f"manifests/{tag}")
         answer = self._ask(target, ", ".join(INDEX_MEDIA_TYPES), budget, frozenset({404}))
-        return () if answer.status == 404 else self._parse(answer, INDEX_MEDIA_TYPES)
+        return Index((), 0) if answer.status == 404 else self._parse(answer, INDEX_MEDIA_TYPES)
 
     def _ask(self, target: Target, accept: str, budget: Budget, also: frozenset[int]) -> Answer:
         request = Request(self._registry, self._path, target, accept, self._limits.manifest_bytes, also)
@@ -83,7 +97,7 @@ class Listing:
             seen.add(descriptor.digest)
             yield descriptor
 
-    def _parse(self, answer: Answer, expected: tuple[str, ...]) -> tuple[Descriptor, ...]:
+    def _parse(self, answer: Answer, expected: tuple[str, ...]) -> Index:
         if not answer.complete:
             raise self._too_many(f"{self._limits.manifest_bytes} bytes in one answer")
         served = media_type(answer.headers.get("content-type", ""))

@@ -7,8 +7,8 @@ from collections.abc import Set as AbstractSet
 from providers.errors import UnavailableError
 from providers.reasons import ReasonCode
 
+from ..printable import printable
 from .addresses import Reach, reach_of
-from .headers import printable
 from .origin import Origin, Target
 
 # The token server of docker.io; the two hosts share no name that either could vouch for.

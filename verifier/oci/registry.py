@@ -17,10 +17,11 @@ from providers.reference import Reference, parse_repository
 
 from ..budget import Budget
 from ..formats.manifest import INDEX_MEDIA_TYPES, MANIFEST_MEDIA_TYPES, parse_index, parse_manifest
+from ..printable import printable
 from .addresses import Reach
 from .client import RegistryClient, Request, error_code
 from .dial import LookUp, system_lookup
-from .headers import media_type, printable
+from .headers import media_type
 from .limits import RegistryLimits
 from .listing import Listing
 from .origin import Origin

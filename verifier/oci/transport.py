@@ -14,11 +14,11 @@ from providers.errors import UnavailableError
 from providers.reasons import ReasonCode
 
 from ..budget import Budget
+from ..printable import printable
 from .addresses import Reach
 from .connection import Connection, StaleConnectionError
 from .deadline import Reaper
 from .dial import Dialler, LookUp
-from .headers import printable
 from .limits import RegistryLimits
 from .origin import Origin, Target
 from .pool import Pool

@@ -20,6 +20,7 @@ from verifier.formats.manifest import (
     MAX_MANIFEST_SIZE,
     OCI_INDEX,
     OCI_MANIFEST,
+    Index,
     parse_index,
     parse_manifest,
 )
@@ -70,12 +71,12 @@ def test_the_hint_fills_in_and_must_agree() -> None:
 
 def test_an_index() -> None:
     named = {**IMAGE, "artifactType": "application/x", "annotations": {"k": "v"}}
-    found = parse_index(index(manifests=[named, IMAGE]), OCI_INDEX)
+    found = parse_index(index(manifests=[named, IMAGE]), OCI_INDEX).manifests
     assert [descriptor.artifact_type for descriptor in found] == ["application/x", ""]
     assert found[0].annotations == (("k", "v"),)
-    assert parse_index(index(manifests=[])) == ()
-    assert parse_index(index(manifests=None)) == ()
-    assert parse_index(index(mediaType=DOCKER_INDEX), DOCKER_INDEX)
+    assert parse_index(index(manifests=[])) == Index((), 0)
+    assert parse_index(index(manifests=None)) == Index((), 0)
+    assert parse_index(index(mediaType=DOCKER_INDEX), DOCKER_INDEX).manifests
 
 
 @pytest.mark.parametrize(
@@ -103,6 +104,12 @@ def test_malformed_manifests(data: bytes) -> None:
     with pytest.raises(VerificationError) as caught:
         parse_manifest(data)
     assert caught.value.reason is ReasonCode.MALFORMED
+
+
+def test_an_entry_that_cannot_be_read_hides_no_other() -> None:
+    bad = [{**IMAGE, "digest": "sha512:" + "0" * 128}, "x", {**IMAGE, "size": -1}, {**IMAGE, "mediaType": ""}]
+    found = parse_index(index(manifests=[*bad[:2], IMAGE, *bad[2:]]))
+    assert ([descriptor.digest for descriptor in found.manifests], found.unreadable) == ([IMAGE["digest"]], 4)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +156,8 @@ def test_every_manifest_that_cosign_wrote() -> None:
         data = path.read_bytes()
         seen += 1
         if "manifests" in json.loads(data):
-            assert parse_index(data)
+            assert parse_index(data).manifests
+            assert parse_index(data).unreadable == 0
         else:
             assert parse_manifest(data).layers
     assert seen > 20
