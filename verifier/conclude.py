@@ -8,6 +8,7 @@ furthest among those with the outcome of the whole, whatever order they were lis
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from providers.descriptor import Descriptor
 from providers.errors import UnavailableError, VerificationError
@@ -65,9 +66,12 @@ class Artifact:
 
 @dataclass
 class Findings:
-    """What has been found out about one subject so far. ``obstacle`` is what kept us from finding out more."""
+    """What has been found out about one subject so far. ``obstacle`` is what kept us from finding out more;
+    ``time`` is the one reading of the clock.
+    """
 
     subject: Subject
+    time: datetime
     policies: tuple[Policy, ...] = ()
     descriptor: Descriptor | None = None
     artifacts: list[Artifact] = field(default_factory=list)

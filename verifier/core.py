@@ -76,7 +76,7 @@ class Verifier:
 
     def validate(self, subject: Subject, budget: Budget) -> ValidationResult:
         """May the artifact that ``subject`` names run? Never raises for what it finds or cannot find."""
-        findings = Findings(subject)
+        findings = Findings(subject, self._clock())
         try:
             findings.policies = self._find_policies(subject, None)  # (1)
             if findings.policies:
@@ -104,7 +104,7 @@ class Verifier:
 
         Never raises for what it finds or cannot find.
         """
-        findings = Findings(subject, descriptor=subject_descriptor)
+        findings = Findings(subject, self._clock(), descriptor=subject_descriptor)
         try:
             findings.policies = self._find_policies(subject, subject_descriptor)
             if findings.policies:
@@ -185,7 +185,7 @@ class Verifier:
                     artifact_descriptor=artifact,
                     content=content,
                     trusted_material=material,
-                    time=self._clock(),
+                    time=findings.time,
                     budget=budget,
                 )
             )
