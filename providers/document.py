@@ -28,6 +28,26 @@ _PLAIN = {
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
+def read_bounded(path: Path, limit: int, *, remedy: str) -> bytes:
+    """The content of an operator's file, 1 to ``limit`` bytes.
+
+    Raises:
+        ConfigurationError: it cannot be read, is empty, or is larger.
+    """
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(limit + 1)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the file cannot be read: {error.strerror}", file=str(path), remedy=remedy
+        ) from error
+    if not content:
+        raise ConfigurationError("the file is empty", file=str(path), remedy=remedy)
+    if len(content) > limit:
+        raise ConfigurationError(f"the file is larger than {limit} bytes", file=str(path), remedy=remedy)
+    return content
+
+
 class _StrictLoader(yaml.SafeLoader):
     """SafeLoader without aliases and without repeated keys."""
 
@@ -70,18 +90,7 @@ class Document:
         Raises:
             ConfigurationError: it cannot be read, is too large, or is not strict YAML.
         """
-        try:
-            with path.open("rb") as stream:
-                content = stream.read(_MAX_SIZE + 1)
-        except OSError as error:
-            raise ConfigurationError(
-                f"the file cannot be read: {error.strerror}",
-                file=str(path),
-                remedy="Check path and permissions.",
-            ) from error
-        if len(content) > _MAX_SIZE:
-            raise ConfigurationError(f"the file is larger than {_MAX_SIZE} bytes", file=str(path))
-        return cls.parse(content, str(path))
+        return cls.parse(read_bounded(path, _MAX_SIZE, remedy="Check path and permissions."), str(path))
 
     @classmethod
     def parse(cls, content: bytes, file: str) -> Document:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,10 +19,8 @@ def _static_trust(spec: StaticTrustSpec, document: Document, location: Location)
 
 
 def _static_policies(spec: StaticPolicySpec, document: Document, location: Location) -> PolicyProvider:
-    content = json.dumps(spec.model_dump(mode="json"), sort_keys=True).encode()
-    revision = "sha256:" + hashlib.sha256(content).hexdigest()
     policies = tuple(
-        to_policy(policy, document, (*location, "policies", index), revision)
+        to_policy(policy, document, (*location, "policies", index))
         for index, policy in enumerate(spec.policies)
     )
     with document.at((*location, "policies")):

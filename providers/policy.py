@@ -7,17 +7,42 @@ Identities follow the vocabulary of the Sigstore client specification and of cos
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
 from typing import Any
 
 import re2
 
-from .descriptor import Descriptor
 from .errors import ConfigurationError
 from .scope import Scope
-from .subject import Operation, Subject
+from .subject import Operation, Subject, parse_namespace
+
+# The claims a policy can name: the extensions of a Fulcio certificate (Fulcio ``docs/oid-info.md``), as sigstore-go
+# writes them in JSON.
+CLAIMS = frozenset(
+    {
+        "githubWorkflowTrigger",
+        "githubWorkflowSHA",
+        "githubWorkflowName",
+        "githubWorkflowRepository",
+        "githubWorkflowRef",
+        "buildSignerURI",
+        "buildSignerDigest",
+        "runnerEnvironment",
+        "sourceRepositoryURI",
+        "sourceRepositoryDigest",
+        "sourceRepositoryRef",
+        "sourceRepositoryIdentifier",
+        "sourceRepositoryOwnerURI",
+        "sourceRepositoryOwnerIdentifier",
+        "buildConfigURI",
+        "buildConfigDigest",
+        "buildTrigger",
+        "runInvocationURI",
+        "sourceRepositoryVisibilityAtSigning",
+    }
+)
 
 # A pattern longer than this was not written by a person; RE2 compiles in linear time and space.
 _MAX_PATTERN = 2048
@@ -47,15 +72,20 @@ def compile_pattern(pattern: str) -> Any:
     try:
         return re2.compile(pattern, options)
     except re2.error as error:
-        raise ConfigurationError(f"not an RE2 pattern: {pattern!r}: {error}") from error
+        problem = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
+        raise ConfigurationError(
+            f"not an RE2 pattern: {pattern!r}: {problem}",
+            remedy="RE2 knows no look-around and no back-references; a dot that is meant is written \\.",
+        ) from error
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StringMatch:
     """Exactly one of ``value`` (compared exactly) and ``regexp`` (RE2, matching the whole text)."""
 
     value: str = ""
     regexp: str = ""
+    _compiled: Any = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
         if bool(self.value) == bool(self.regexp):
@@ -64,11 +94,7 @@ class StringMatch:
                 remedy="An empty string would match nothing or everything; name what you expect.",
             )
         if self.regexp:
-            compile_pattern(self.regexp)
-
-    @cached_property
-    def _compiled(self) -> Any:
-        return compile_pattern(self.regexp)
+            object.__setattr__(self, "_compiled", compile_pattern(self.regexp))
 
     def matches(self, text: str) -> bool:
         """Whether the whole of ``text`` is what is expected. The empty text never is."""
@@ -93,6 +119,14 @@ class CertificateIdentity:
     subject_alternative_name: StringMatch
     issuer: StringMatch
     claims: tuple[tuple[str, StringMatch], ...] = ()
+
+    def __post_init__(self) -> None:
+        unknown = [name for name, _ in self.claims if name not in CLAIMS]
+        if unknown:
+            raise ConfigurationError(
+                f"a certificate has no claim called {unknown[0]!r}",
+                remedy=f"Known are {', '.join(sorted(CLAIMS))}.",
+            )
 
     def __str__(self) -> str:
         return f"{self.subject_alternative_name} by {self.issuer}"
@@ -119,18 +153,29 @@ class VerifierConfig:
     integrated_timestamp_threshold: int = 1
 
     def __post_init__(self) -> None:
-        thresholds = {
-            "observerTimestampThreshold": self.observer_timestamp_threshold,
-            "tlogEntriesThreshold": self.tlog_entries_threshold,
-            "ctlogEntriesThreshold": self.ctlog_entries_threshold,
-            "signedTimestampThreshold": self.signed_timestamp_threshold,
-            "integratedTimestampThreshold": self.integrated_timestamp_threshold,
+        pairs = {
+            "observerTimestampThreshold": (
+                self.require_observer_timestamps,
+                self.observer_timestamp_threshold,
+            ),
+            "tlogEntriesThreshold": (self.require_tlog_entries, self.tlog_entries_threshold),
+            "ctlogEntriesThreshold": (self.require_scts, self.ctlog_entries_threshold),
+            "signedTimestampThreshold": (self.require_signed_timestamps, self.signed_timestamp_threshold),
+            "integratedTimestampThreshold": (
+                self.require_integrated_timestamps,
+                self.integrated_timestamp_threshold,
+            ),
         }
-        for name, value in thresholds.items():
+        for name, (required, value) in pairs.items():
             if not 1 <= value <= 32:  # sigstore-go internal/limits: 32 entries and 32 timestamps a bundle
                 raise ConfigurationError(
                     f"{name} is {value}; a threshold is 1 to 32",
                     remedy="To ask for none, set the matching require… option to false.",
+                )
+            if value > 1 and not required:
+                raise ConfigurationError(
+                    f"{name} is {value}, and what it counts is not required",
+                    remedy="Set the matching require… option to true, or leave the threshold out.",
                 )
         if not (
             self.require_observer_timestamps
@@ -143,9 +188,9 @@ class VerifierConfig:
             )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Policy:
-    """One policy: whom it speaks for, and what must hold.
+    """One policy: whom it speaks for, and what must hold. See ``select`` for how policies are chosen.
 
     ``scopes`` is never empty. ``namespaces`` and ``operations`` left empty speak for all. With
     ``unsafe_ignore_identities`` any signer under the trusted root passes; the identity check is then reported
@@ -182,11 +227,36 @@ class Policy:
                 remedy="List certificateIdentities. An empty list would let nobody sign, or anybody.",
             )
 
-    def speaks_for(self, subject: Subject, descriptor: Descriptor | None) -> bool:
-        """Whether this policy is to be asked about ``subject``. ``descriptor`` is not used yet by any rule."""
-        del descriptor
-        if self.namespaces and subject.namespace not in self.namespaces:
-            return False
-        if self.operations and subject.operation not in self.operations:
-            return False
+        for namespace in self.namespaces:
+            parse_namespace(namespace)
+
+    def speaks_for(self, subject: Subject) -> bool:
+        """Whether this policy is certainly one for ``subject``."""
+        return (
+            self._covers(subject)
+            and (not self.namespaces or subject.namespace in self.namespaces)
+            and (not self.operations or subject.operation in self.operations)
+        )
+
+    def may_speak_for(self, subject: Subject) -> bool:
+        """Whether it would be one for ``subject`` if the caller had said in which namespace, or what for."""
+        return (
+            self._covers(subject)
+            and (not self.namespaces or subject.namespace in ("", *self.namespaces))
+            and (not self.operations or subject.operation in (Operation.UNSPECIFIED, *self.operations))
+        )
+
+    def _covers(self, subject: Subject) -> bool:
         return any(scope.matches(subject.reference) for scope in self.scopes)
+
+
+def select(policies: Iterable[Policy], subject: Subject) -> tuple[Policy, ...]:
+    """The policies to judge ``subject`` by, for providers to answer with.
+
+    A caller who leaves out namespace or operation is held to every policy that would have spoken had it been
+    said, and is let through by none of them alone: otherwise leaving it out would be a way round a policy.
+    """
+    listed = tuple(policies)
+    if not any(policy.speaks_for(subject) for policy in listed):
+        return ()
+    return tuple(policy for policy in listed if policy.may_speak_for(subject))

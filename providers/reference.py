@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 
 from .descriptor import parse_digest
 from .errors import InvalidReferenceError
@@ -18,12 +19,71 @@ _MAX_TEXT = _MAX_NAME + 1 + 128 + 72
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
-_LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
-_REGISTRY = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]{{1,5}})?")
+_LABEL = r"(?:[a-z0-9]|[a-z0-9][a-z0-9-]*[a-z0-9])"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_REGISTRY = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[^:\[\]]+)(?::(?P<port>[0-9]{1,5}))?")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 DEFAULT_REGISTRY = "docker.io"
 DEFAULT_TAG = "latest"
+# Where docker.io really is; whoever names it so means the same repositories.
+_DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+_HTTPS_PORT = 443
+_MAX_PORT = 65535
+
+
+def parse_registry(text: str) -> str:
+    """A registry host, written in the one way that all its spellings share: ``host`` or ``host:port``.
+
+    A policy names a registry once. Another spelling of the same server (capitals, ``:443``, ``:05000``, a long
+    IPv6 address, an alias of Docker Hub) must not be another registry to it.
+
+    Raises:
+        InvalidReferenceError: it is malformed, or an address in a form that readers disagree about.
+    """
+    found = _REGISTRY.fullmatch(text.lower())
+    if not found or len(text) > _MAX_NAME:
+        raise InvalidReferenceError(f"not a registry host: {text[:100]!r}")
+    host, port = _parse_host(found["host"]), int(found["port"] or _HTTPS_PORT)
+    if not 0 < port <= _MAX_PORT:
+        raise InvalidReferenceError(f"not a port: {port} in {text[:100]!r}")
+    if port == _HTTPS_PORT:
+        return DEFAULT_REGISTRY if host in _DOCKER_HUB else host
+    return f"{host}:{port}"
+
+
+def _parse_host(host: str) -> str:
+    """A name, or an IP address in canonical form. ``127.1`` and ``0x7f000001`` are neither."""
+    try:
+        if host.startswith("["):
+            return f"[{IPv6Address(host[1:-1]).compressed}]"
+        if _NUMBER.fullmatch(host.rpartition(".")[2]):
+            return str(IPv4Address(host))
+    except ValueError as error:
+        raise InvalidReferenceError(f"not an IP address: {host[:100]!r}") from error
+    if not _HOST.fullmatch(host):
+        raise InvalidReferenceError(f"not a registry host: {host[:100]!r}")
+    return host
+
+
+def split_repository(text: str) -> tuple[str, str]:
+    """Split a repository name into (registry, path), the registry in canonical form and the path as written.
+
+    Without a registry it is Docker Hub's, as everywhere; ``library/`` is not put in front here.
+
+    Raises:
+        InvalidReferenceError: it is malformed.
+    """
+    if not text or len(text) > _MAX_NAME:
+        raise InvalidReferenceError(f"a repository name has 1 to {_MAX_NAME} characters")
+    first, slash, rest = text.partition("/")
+    named = bool(slash) and ("." in first or ":" in first or first.lower() == "localhost")
+    registry, path = (parse_registry(first), rest) if named else (DEFAULT_REGISTRY, text)
+    if not _PATH.fullmatch(path):
+        hint = "; paths are in lower case" if path != path.lower() else ""
+        raise InvalidReferenceError(f"not a repository name: {text[:100]!r}{hint}")
+    return registry, path
 
 
 def parse_repository(text: str) -> tuple[str, str]:
@@ -32,27 +92,10 @@ def parse_repository(text: str) -> tuple[str, str]:
     Raises:
         InvalidReferenceError: it is malformed.
     """
-    if not text or len(text) > _MAX_NAME:
-        raise InvalidReferenceError(f"a repository name has 1 to {_MAX_NAME} characters")
-    first, slash, rest = text.partition("/")
-    if slash and (_is_host(first) or first != first.lower()):
-        registry, path = first, rest
-    else:
-        registry, path = DEFAULT_REGISTRY, text
-    if registry in ("index.docker.io", DEFAULT_REGISTRY):
-        registry = DEFAULT_REGISTRY
-        path = path if "/" in path else f"library/{path}"
-    # "Foo/bar" is a registry to Docker, but "foo/bar" is not: such a name would change when read again.
-    if not _REGISTRY.fullmatch(registry) or not _is_host(registry):
-        raise InvalidReferenceError(f"{registry[:100]!r} in {text[:100]!r} is no registry host")
-    if not _PATH.fullmatch(path):
-        raise InvalidReferenceError(f"not a repository name: {text[:100]!r}")
-    return registry.lower(), path
-
-
-def _is_host(first: str) -> bool:
-    """Whether the part before the first slash is a registry and no path (``distribution/reference``)."""
-    return "." in first or ":" in first or first.lower() == "localhost"
+    registry, path = split_repository(text)
+    if registry == DEFAULT_REGISTRY and "/" not in path:
+        path = f"library/{path}"
+    return registry, path
 
 
 @dataclass(frozen=True, slots=True)

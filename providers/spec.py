@@ -101,7 +101,7 @@ class StaticPolicySpec(Spec):
     policies: Annotated[list[PolicySpec], Field(min_length=1)]
 
 
-def to_policy(spec: PolicySpec, document: Document, location: Location, revision: str) -> Policy:
+def to_policy(spec: PolicySpec, document: Document, location: Location) -> Policy:
     """The policy that ``spec`` at ``location`` of ``document`` describes.
 
     Raises:
@@ -127,7 +127,6 @@ def to_policy(spec: PolicySpec, document: Document, location: Location, revision
             unsafe_ignore_identities=spec.unsafe_ignore_identities,
             verifier_config=config,
             source=f"{document.file}:{document.line_of(location)}",
-            revision=revision,
         )
 
 

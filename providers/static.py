@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from .descriptor import Descriptor
+from .document import read_bounded
 from .errors import ConfigurationError
-from .policy import Policy
+from .policy import Policy, select
 from .subject import Subject
 from .trust import TrustedMaterial
 
@@ -29,20 +31,11 @@ class StaticTrustedMaterialProvider:
         Raises:
             ConfigurationError: the file cannot be read, is empty or is too large.
         """
-        try:
-            with path.open("rb") as file:
-                content = file.read(_MAX_TRUSTED_ROOT + 1)
-        except OSError as error:
-            raise ConfigurationError(
-                f"the trusted root cannot be read: {error.strerror}",
-                file=str(path),
-                remedy="Name a trusted_root.json, for example one made by 'cosign trusted-root create'.",
-            ) from error
-        if not content or len(content) > _MAX_TRUSTED_ROOT:
-            raise ConfigurationError(
-                f"the trusted root has {len(content)} bytes; 1 to {_MAX_TRUSTED_ROOT} are possible",
-                file=str(path),
-            )
+        content = read_bounded(
+            path,
+            _MAX_TRUSTED_ROOT,
+            remedy="Name a trusted_root.json, for example one made by 'cosign trusted-root create'.",
+        )
         return cls(TrustedMaterial.of(source or f"trusted-root:{path}", content, datetime.now(UTC)))
 
     def trusted_material(
@@ -58,7 +51,7 @@ class StaticTrustedMaterialProvider:
 
 
 class StaticPolicyProvider:
-    """A fixed list of policies."""
+    """A fixed list of policies. Their revision is the digest of what they say, wherever it was written."""
 
     def __init__(self, policies: tuple[Policy, ...]) -> None:
         names = [policy.name for policy in policies]
@@ -67,14 +60,16 @@ class StaticPolicyProvider:
                 raise ConfigurationError(
                     f"two policies are named {name!r}", remedy="Names appear in verdicts and must differ."
                 )
-        self._policies = policies
-        self._revision = "sha256:" + hashlib.sha256(repr(policies).encode()).hexdigest()
+        content = repr([replace(policy, source="", revision="") for policy in policies])
+        self._revision = "sha256:" + hashlib.sha256(content.encode()).hexdigest()
+        self._policies = tuple(replace(policy, revision=self._revision) for policy in policies)
 
     def policies(self, subject: Subject, descriptor: Descriptor | None) -> tuple[Policy, ...]:
-        """Those whose scopes, namespaces and operations match."""
-        return tuple(policy for policy in self._policies if policy.speaks_for(subject, descriptor))
+        """Those whose scopes, namespaces and operations match; see ``policy.select``."""
+        del descriptor  # nothing in these policies depends on it
+        return select(self._policies, subject)
 
     @property
     def revision(self) -> str:
-        """The digest of all policies."""
+        """The digest of all policies, which each of them carries too."""
         return self._revision

@@ -23,9 +23,23 @@ class Operation(StrEnum):
     CONNECT = "CONNECT"
 
 
+def parse_namespace(text: str) -> str:
+    """Return ``text`` when it can be the name of a Kubernetes namespace.
+
+    Raises:
+        InvalidReferenceError: it cannot.
+    """
+    if not _NAMESPACE.fullmatch(text):
+        raise InvalidReferenceError(f"not a namespace: {text[:100]!r}")
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The artifact a caller wants a verdict on, and where it is to run."""
+    """The artifact a caller wants a verdict on, and where it is to run.
+
+    An empty namespace or operation is not known: it may be any.
+    """
 
     reference: Reference
     namespace: str = ""
@@ -38,8 +52,8 @@ class Subject:
         Raises:
             InvalidReferenceError: one of them is malformed.
         """
-        if namespace and not _NAMESPACE.fullmatch(namespace):
-            raise InvalidReferenceError(f"not a namespace: {namespace[:100]!r}")
+        if namespace:
+            parse_namespace(namespace)
         try:
             parsed = Operation(operation)
         except ValueError as error:

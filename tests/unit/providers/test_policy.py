@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from providers.errors import ConfigurationError, InvalidReferenceError
-from providers.policy import CertificateIdentity, Policy, StringMatch, VerifierConfig
+from providers.policy import CertificateIdentity, Policy, StringMatch, VerifierConfig, select
 from providers.reference import Reference
 from providers.scope import Scope
 from providers.static import StaticPolicyProvider
@@ -19,7 +19,21 @@ ANYONE = CertificateIdentity(StringMatch(regexp=".+"), StringMatch(regexp=".+"))
     [
         ("*", "nginx", True),
         ("ghcr.io", "ghcr.io/org/app", True),
-        ("ghcr.io", "ghcr.io:443/org/app", False),
+        ("ghcr.io", "ghcr.io:443/org/app", True),
+        ("ghcr.io/org", "ghcr.io:0443/org/app", True),
+        ("ghcr.io/org", "GHCR.io/org/app", True),
+        ("ghcr.io:443/org", "ghcr.io/org/app", True),
+        ("ghcr.io/org", "ghcr.io:8443/org/app", False),
+        ("reg.example:5000/prod", "reg.example:05000/prod/app", True),
+        ("[::1]:5000/prod", "[0:0:0:0:0:0:0:1]:5000/prod/app", True),
+        ("docker.io/prod/app", "registry-1.docker.io/prod/app", True),
+        ("docker.io/prod/app", "Index.docker.io:443/prod/app", True),
+        ("index.docker.io", "nginx", True),
+        ("registry-1.docker.io/prod", "prod/app", True),
+        ("docker.io/acme", "docker.io/acme/app", True),
+        ("docker.io/acme", "docker.io/library/acme", True),
+        ("docker.io/acme", "docker.io/library/other", False),
+        ("docker.io/library", "nginx", True),
         ("ghcr.io/org", "ghcr.io/org/app", True),
         ("ghcr.io/org", "ghcr.io/org", True),
         ("ghcr.io/org", "ghcr.io/org-evil/app", False),
@@ -41,7 +55,22 @@ def test_scopes_match_on_boundaries(scope: str, reference: str, matches: bool) -
 
 
 @pytest.mark.parametrize(
-    "text", ["", "ghcr.io/org*", "ghcr.io/*", "*example.com", "*.", "nginx", "a b", "**"]
+    "text",
+    [
+        "",
+        "ghcr.io/org*",
+        "ghcr.io/*",
+        "*example.com",
+        "*.",
+        "nginx",
+        "a b",
+        "**",
+        "ghcr..io",
+        "-x-.",
+        "reg:99999",
+        "http://ghcr.io",
+        "ghcr.io/ORG",
+    ],
 )
 def test_scopes_that_cannot_mean_anything_are_refused(text: str) -> None:
     with pytest.raises(InvalidReferenceError):
@@ -113,12 +142,36 @@ def test_a_policy_that_means_nothing_or_anything_is_refused(changes: dict[str, o
         _policy(**changes)
 
 
+def _names(policies: list[Policy], *subject: str) -> list[str]:
+    return [policy.name for policy in select(policies, Subject.parse(*subject))]
+
+
 def test_namespaces_and_operations_narrow() -> None:
-    policy = _policy(namespaces=("prod",), operations=(Operation.CREATE,))
-    assert policy.speaks_for(Subject.parse("nginx", "prod", "CREATE"), None)
-    assert not policy.speaks_for(Subject.parse("nginx", "dev", "CREATE"), None)
-    assert not policy.speaks_for(Subject.parse("nginx", "", "CREATE"), None)
-    assert not policy.speaks_for(Subject.parse("nginx", "prod", "UPDATE"), None)
+    policies = [_policy(namespaces=("prod",), operations=(Operation.CREATE,))]
+    assert _names(policies, "nginx", "prod", "CREATE") == ["p"]
+    assert _names(policies, "nginx", "dev", "CREATE") == []
+    assert _names(policies, "nginx", "prod", "UPDATE") == []
+
+
+def test_what_the_caller_leaves_out_is_no_way_round_a_policy() -> None:
+    everywhere, prod = _policy(name="everywhere"), _policy(name="prod", namespaces=("prod",))
+    create = _policy(name="create", operations=(Operation.CREATE,))
+    assert _names([everywhere, prod, create], "nginx") == ["everywhere", "prod", "create"]
+    assert _names([everywhere, prod], "nginx", "dev") == ["everywhere"]
+    assert _names([prod, create], "nginx") == []  # and it lets nobody through either
+
+
+@pytest.mark.parametrize("namespace", ["Prod", "prod-*", "*", "", "a b"])
+def test_a_namespace_that_cannot_be_is_refused(namespace: str) -> None:
+    with pytest.raises(InvalidReferenceError):
+        _policy(namespaces=(namespace,))
+
+
+def test_a_claim_that_no_certificate_has_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="githubWorkflowRepository"):
+        CertificateIdentity(
+            StringMatch(value="a"), StringMatch(value="b"), (("nonsense", StringMatch(value="c")),)
+        )
 
 
 @pytest.mark.parametrize(
@@ -128,6 +181,8 @@ def test_namespaces_and_operations_narrow() -> None:
         {"observer_timestamp_threshold": -1},
         {"ctlog_entries_threshold": 33},
         {"require_observer_timestamps": False},
+        {"require_tlog_entries": False, "tlog_entries_threshold": 2},
+        {"signed_timestamp_threshold": 2},
     ],
 )
 def test_contradicting_requirements_are_refused(changes: dict[str, int]) -> None:

@@ -28,6 +28,11 @@ DIGEST = "sha256:" + "a" * 64
         ("127.0.0.1:5000/a/b/c", "127.0.0.1:5000/a/b/c:latest"),
         ("[::1]:5000/app:v1", "[::1]:5000/app:v1"),
         ("GHCR.io/org/app", "ghcr.io/org/app:latest"),
+        ("Docker.io/nginx", "docker.io/library/nginx:latest"),
+        ("registry-1.docker.io:443/org/app", "docker.io/org/app:latest"),
+        ("ghcr.io:0443/org/app", "ghcr.io/org/app:latest"),
+        ("reg.test:05000/app", "reg.test:5000/app:latest"),
+        ("[0:0:0:0:0:0:0:1]:5000/app", "[::1]:5000/app:latest"),
         (f"nginx@{DIGEST}", f"docker.io/library/nginx@{DIGEST}"),
         (f"ghcr.io/org/app:v1@{DIGEST}", f"ghcr.io/org/app:v1@{DIGEST}"),
         ("a__b/c-d.e", "docker.io/a__b/c-d.e:latest"),
@@ -45,7 +50,7 @@ def test_names_are_normalised(text: str, normalised: str) -> None:
         "", " nginx", "nginx ", "Nginx", "nginx:", "nginx:-x", "nginx@", "nginx@sha256:abc", "ghcr.io/",
         "ghcr.io/org//app", "../etc/passwd", "http://ghcr.io/org/app", "ghcr.io/org/app:v1:v2",
         "nginx@sha512:" + "a" * 128, "nginx@" + DIGEST.upper(), "a" * 300, "nginx\n", "ng\x00inx",
-        f"nginx@{DIGEST}@{DIGEST}", "user@ghcr.io/org/app", "Foo/bar", "ghcr.io:port/app",
+        f"nginx@{DIGEST}@{DIGEST}", "user@ghcr.io/org/app", "Foo/bar", "127.1/app", "0x7f.1/app", "2130706433.0/app", "127.0.0.01/app", "reg:0/app", "reg:65536/app", "[::g]/app", "ghcr.io:port/app",
     ],
 )  # fmt: skip
 def test_malformed_references_are_refused(text: str) -> None:
