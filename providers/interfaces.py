@@ -37,7 +37,9 @@ class PolicyProvider(Protocol):
     def policies(self, subject: Subject, descriptor: Descriptor | None) -> tuple[Policy, ...]:
         """Every policy that speaks for ``subject``; an empty tuple means none does, and that refuses.
 
-        ``descriptor`` is the resolved subject, or None while it is not resolved yet.
+        ``descriptor`` is the resolved subject, or None while it is not resolved yet: then the answer is every
+        policy that could speak for it, whatever it turns out to be, and the later answer may only be narrower.
+        Use ``policy.select`` unless there is a reason not to.
 
         Raises:
             UnavailableError: the policies cannot be read now.

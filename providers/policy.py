@@ -18,8 +18,8 @@ from .errors import ConfigurationError
 from .scope import Scope
 from .subject import Operation, Subject, parse_namespace
 
-# The claims a policy can name: the extensions of a Fulcio certificate (Fulcio ``docs/oid-info.md``), as sigstore-go
-# writes them in JSON.
+# The claims a policy can name: the extensions of a Fulcio certificate (Fulcio ``docs/oid-info.md``), as
+# sigstore-go writes them in JSON.
 CLAIMS = frozenset(
     {
         "githubWorkflowTrigger",

@@ -7,8 +7,8 @@ furthest among those with the outcome of the whole, whatever order they were lis
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from providers.descriptor import Descriptor
 from providers.errors import UnavailableError, VerificationError
@@ -21,6 +21,7 @@ from .facts import Check, CheckStatus, SignatureFacts
 from .judge import judge
 from .printable import printable
 from .results import (
+    ITSELF,
     CosignVerificationResult,
     PolicyVerdict,
     TrustUsed,
@@ -57,26 +58,29 @@ class Unproven:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """One signature artifact and what was found out about every signature in it."""
+    """One signature artifact, what was found out about every signature in it, and the trust that answered."""
 
     descriptor: Descriptor
     verifier: VerifierInfo
     signatures: tuple[SignatureFacts | Unproven, ...]
+    trust: tuple[TrustUsed, ...] = ()
 
 
-@dataclass
+@dataclass(slots=True)
 class Findings:
-    """What has been found out about one subject so far. ``obstacle`` is what kept us from finding out more;
-    ``time`` is the one reading of the clock.
-    """
+    """What has been found out about one subject so far. ``obstacle`` is what kept us from finding out more."""
 
     subject: Subject
-    time: datetime
-    policies: tuple[Policy, ...] = ()
     descriptor: Descriptor | None = None
+    policies: tuple[Policy, ...] = ()
+    policy_revision: str = ""
     artifacts: list[Artifact] = field(default_factory=list)
-    trust: dict[str, TrustUsed] = field(default_factory=dict)
     obstacle: UnavailableError | None = None
+
+    def add(self, artifact: Artifact | None) -> None:
+        """One more candidate; None was none."""
+        if artifact is not None:
+            self.artifacts.append(artifact)
 
 
 def conclude(findings: Findings) -> ValidationResult:
@@ -84,8 +88,9 @@ def conclude(findings: Findings) -> ValidationResult:
     reference = findings.subject.reference
     if findings.descriptor is not None:
         reference = reference.with_digest(findings.descriptor.digest)
-    results = _judge_all(findings)
-    verdicts = tuple(_policy_verdict(policy, results, findings.obstacle) for policy in findings.policies)
+    judged = [(policy, _judge_all(findings, policy)) for policy in findings.policies]
+    verdicts = tuple(_policy_verdict(policy, results, findings.obstacle) for policy, results in judged)
+    results = tuple(result for _, of_policy in judged for result in of_policy)
     outcome, reason = _overall(verdicts, findings.obstacle)
     return ValidationResult(
         outcome=outcome,
@@ -93,35 +98,26 @@ def conclude(findings: Findings) -> ValidationResult:
         reason=reason,
         message=f"{reference}: {_message(outcome, reason, results, findings.obstacle)}",
         reference=str(reference),
+        policy_revision=findings.policy_revision,
         subject=findings.descriptor,
         warnings=_warnings(verdicts),
         policies=verdicts,
-        trust=tuple(findings.trust.values()),
+        trust=_distinct(used for artifact in findings.artifacts for used in artifact.trust),
         results=results,
     )
 
 
 def conclude_artifact(findings: Findings, artifact: Descriptor) -> VerificationResult:
     """The verdict on one artifact: that of the policy that is least content with it."""
-    reason, message = ReasonCode.NO_SIGNATURE, f"{artifact.digest} holds no signature this verifier knows"
     if findings.obstacle is not None:
-        reason, message = findings.obstacle.reason, findings.obstacle.message
-    elif not findings.policies:
-        reason, message = (
-            ReasonCode.NO_POLICY,
-            f"no policy speaks for {findings.subject.reference.repository}",
-        )
-    results = _judge_all(findings)
-    if findings.obstacle is not None or not results:
-        return VerificationResult(
-            outcome=outcome_of(reason),
-            reason=reason,
-            err=message,
-            description=sentence(reason, message),
-            verifier=VerifierInfo("", ""),
-            artifact=artifact,
-            policy="",
-        )
+        return _undecided(findings, artifact, findings.obstacle.reason, findings.obstacle.message)
+    if not findings.policies:
+        repository = findings.subject.reference.repository
+        return _undecided(findings, artifact, ReasonCode.NO_POLICY, f"no policy speaks for {repository}")
+    results = [result for policy in findings.policies for result in _judge_all(findings, policy)]
+    if not results:
+        finding = f"{artifact.digest} is no signature artifact that can be read here"
+        return _undecided(findings, artifact, ReasonCode.NO_SIGNATURE, finding)
     overall = all_of(result.outcome for result in results)
     return min(
         (result for result in results if result.outcome is overall),
@@ -129,9 +125,29 @@ def conclude_artifact(findings: Findings, artifact: Descriptor) -> VerificationR
     )
 
 
-def _judge_all(findings: Findings) -> tuple[VerificationResult, ...]:
+def _undecided(
+    findings: Findings, artifact: Descriptor, reason: ReasonCode, finding: str
+) -> VerificationResult:
+    """The answer where no policy judged the artifact."""
+    return VerificationResult(
+        outcome=outcome_of(reason),
+        reason=reason,
+        err=f"{reason}: {finding}",
+        description=sentence(reason, finding),
+        verifier=ITSELF,
+        artifact=artifact,
+        policy="",
+        policy_revision=findings.policy_revision,
+    )
+
+
+def _distinct(trust: Iterable[TrustUsed]) -> tuple[TrustUsed, ...]:
+    return tuple({used.revision: used for used in trust}.values())
+
+
+def _judge_all(findings: Findings, policy: Policy) -> list[VerificationResult]:
     artifacts = sorted(findings.artifacts, key=lambda artifact: artifact.descriptor.digest)
-    return tuple(_judge(artifact, policy) for policy in findings.policies for artifact in artifacts)
+    return [_judge(artifact, policy) for artifact in artifacts]
 
 
 def _judge(artifact: Artifact, policy: Policy) -> VerificationResult:
@@ -155,7 +171,9 @@ def _judge(artifact: Artifact, policy: Policy) -> VerificationResult:
         verifier=artifact.verifier,
         artifact=artifact.descriptor,
         policy=policy.name,
+        policy_revision=policy.revision,
         detail=detail,
+        trust=artifact.trust,
     )
 
 
@@ -185,9 +203,8 @@ def _description(signature: CosignVerificationResult | None) -> str:
 
 
 def _policy_verdict(
-    policy: Policy, results: tuple[VerificationResult, ...], obstacle: UnavailableError | None
+    policy: Policy, own: list[VerificationResult], obstacle: UnavailableError | None
 ) -> PolicyVerdict:
-    own = [result for result in results if result.policy == policy.name]
     unknown = [Outcome.COULD_NOT_CHECK] if obstacle is not None else []
     outcome = any_of([result.outcome for result in own] + unknown)
     best = furthest(

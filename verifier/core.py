@@ -13,7 +13,9 @@ Whatever goes wrong on the way becomes a refusal or a could-not-check with its r
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 
 from providers.descriptor import Descriptor
@@ -29,9 +31,10 @@ from .conclude import Artifact, Findings, Unproven, conclude, conclude_artifact
 from .engine import Engine, EvidenceError, VerifyOptions
 from .facts import SignatureFacts
 from .formats.bundle import parse_bundle
-from .formats.manifest import parse_manifest
-from .results import TrustUsed, ValidationResult, VerificationResult, VerifierInfo
+from .formats.manifest import Manifest, parse_manifest
+from .results import ITSELF, PolicyVerdict, TrustUsed, ValidationResult, VerificationResult, VerifierInfo
 from .store import Store
+from .verdict import Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +66,7 @@ class Verifier:
     @property
     def engines(self) -> tuple[VerifierInfo, ...]:
         """The engines, as results name them."""
-        return tuple(VerifierInfo(engine.name, engine.type) for engine in self._engines)
+        return tuple(_info(engine) for engine in self._engines)
 
     @property
     def policy_revision(self) -> str:
@@ -76,21 +79,17 @@ class Verifier:
 
     def validate(self, subject: Subject, budget: Budget) -> ValidationResult:
         """May the artifact that ``subject`` names run? Never raises for what it finds or cannot find."""
-        findings = Findings(subject, self._clock())
-        try:
-            findings.policies = self._find_policies(subject, None)  # (1)
-            if findings.policies:
-                descriptor = self._store.resolve(subject.reference, budget)  # (2)
-                findings.descriptor = descriptor
-                findings.policies = self._find_policies(subject, descriptor)
-                for candidate in self._list(subject, descriptor, budget):  # (3)
-                    self._examine(findings, descriptor, candidate, budget)  # (4)
-        except UnavailableError as error:
-            findings.obstacle = error  # what was found before still counts
-        except Exception as error:  # noqa: BLE001  (a fault of ours denies)
-            findings.obstacle = _fault(error)
+        findings = Findings(subject)
+        with _recording_obstacles(findings):
+            if self._find_policies(findings, None):  # (1)
+                findings.descriptor = self._store.resolve(subject.reference, budget)  # (2)
+                policies = self._find_policies(findings, findings.descriptor)
+                candidates = self._list(subject, findings.descriptor, budget) if policies else ()  # (3)
+                question = Question(subject, findings.descriptor, self._clock(), budget)
+                for candidate in candidates:
+                    findings.add(self._examine(question, candidate))  # (4)
         result = conclude(findings)  # (5)
-        _log(result)
+        _log(result.reference, result.policies, result.outcome, result.reason, admitted=result.admitted)
         return result
 
     def verify(
@@ -104,25 +103,28 @@ class Verifier:
 
         Never raises for what it finds or cannot find.
         """
-        findings = Findings(subject, self._clock(), descriptor=subject_descriptor)
-        try:
-            findings.policies = self._find_policies(subject, subject_descriptor)
-            if findings.policies:
-                self._examine(findings, subject_descriptor, artifact_descriptor, budget)
-        except UnavailableError as error:
-            findings.obstacle = error
-        except Exception as error:  # noqa: BLE001  (a fault of ours denies)
-            findings.obstacle = _fault(error)
-        return conclude_artifact(findings, artifact_descriptor)
+        findings = Findings(subject, descriptor=subject_descriptor)
+        with _recording_obstacles(findings):
+            if self._find_policies(findings, subject_descriptor):
+                question = Question(subject, subject_descriptor, self._clock(), budget)
+                findings.add(self._examine(question, artifact_descriptor))
+        result = conclude_artifact(findings, artifact_descriptor)
+        named = f"{subject.reference.repository}@{subject_descriptor.digest} ({artifact_descriptor.digest})"
+        _log(named, findings.policies, result.outcome, result.reason)
+        return result
 
-    def _find_policies(self, subject: Subject, descriptor: Descriptor | None) -> tuple[Policy, ...]:
+    def _find_policies(self, findings: Findings, descriptor: Descriptor | None) -> tuple[Policy, ...]:
+        """Ask the provider and keep its answer; while it has none, no earlier one counts."""
+        findings.policies = ()
         try:
-            return self._policies.policies(subject, descriptor)
+            findings.policy_revision = self._policies.revision
+            findings.policies = self._policies.policies(findings.subject, descriptor)
         except UnavailableError:
             raise
         except Exception as error:
             logger.exception("the policy provider failed")
             raise UnavailableError(ReasonCode.POLICY_UNAVAILABLE, "the policy provider failed") from error
+        return findings.policies
 
     def _list(self, subject: Subject, descriptor: Descriptor, budget: Budget) -> Iterator[Descriptor]:
         types = tuple(kind for engine in self._engines for kind in engine.artifact_types)
@@ -134,31 +136,25 @@ class Verifier:
                 )
             yield candidate
 
-    def _examine(
-        self, findings: Findings, subject: Descriptor, candidate: Descriptor, budget: Budget
-    ) -> None:
-        """Fetch one candidate and verify every signature it holds. Its failures are its own: they are found
-        out about this candidate and hide no other. What holds no signature at all leaves no trace."""
+    def _examine(self, question: Question, candidate: Descriptor) -> Artifact | None:
+        """Fetch one candidate and verify every signature it holds; None when it is no signature artifact.
+
+        What goes wrong is found out about this candidate, and hides no other.
+        """
+        engine = None
         try:
-            repository = findings.subject.reference.repository
-            manifest = parse_manifest(self._store.fetch(repository, candidate, budget))
+            manifest = parse_manifest(self._store.fetch(question.repository, candidate, question.budget))
             engine = self._engine_for(manifest.artifact_type)
             if engine is None:
-                return
-            layers = [layer for layer in manifest.layers if layer.media_type in engine.artifact_types]
-            if not 1 <= len(layers) <= MAX_SIGNATURES_PER_ARTIFACT:
-                raise VerificationError(
-                    ReasonCode.MALFORMED,
-                    f"the artifact holds {len(layers)} signatures; 1 to {MAX_SIGNATURES_PER_ARTIFACT} are read",
-                )
-            signatures = tuple(
-                self._verify(engine, findings, subject, candidate, layer, budget) for layer in layers
-            )
-            info = VerifierInfo(engine.name, engine.type)
-            findings.artifacts.append(Artifact(candidate, info, signatures))
+                return None
+            layers = _signature_layers(manifest, engine)
+            trust: dict[str, TrustUsed] = {}
+            signatures = tuple(self._verify(engine, question, candidate, layer, trust) for layer in layers)
+            return Artifact(candidate, _info(engine), signatures, tuple(trust.values()))
         except (VerificationError, UnavailableError) as error:
-            unproven = Unproven.of(candidate, error)
-            findings.artifacts.append(Artifact(candidate, VerifierInfo("", ""), (unproven,)))
+            return Artifact(candidate, _info(engine), (Unproven.of(candidate, error),))
+        except Exception as error:  # noqa: BLE001  (a fault of ours denies)
+            return Artifact(candidate, _info(engine), (Unproven.of(candidate, _fault(error)),))
 
     def _engine_for(self, artifact_type: str) -> Engine | None:
         return next((engine for engine in self._engines if artifact_type in engine.artifact_types), None)
@@ -166,27 +162,26 @@ class Verifier:
     def _verify(
         self,
         engine: Engine,
-        findings: Findings,
-        subject: Descriptor,
+        question: Question,
         artifact: Descriptor,
         layer: Descriptor,
-        budget: Budget,
+        trust: dict[str, TrustUsed],
     ) -> SignatureFacts | Unproven:
-        """The facts of one signature, or why there are none."""
+        """The facts of one signature, or why there are none. The material used is noted in ``trust``."""
         try:
-            repository = findings.subject.reference.repository
-            content = parse_bundle(self._store.fetch(repository, layer, budget))
-            material = self._trusted_material(findings, artifact, content.key_hint)
+            content = parse_bundle(self._store.fetch(question.repository, layer, question.budget))
+            material = self._trusted_material(question.subject, artifact, content.key_hint)
+            trust[material.revision] = TrustUsed.of(material)
             return engine.verify(
                 VerifyOptions(
                     store=self._store,
-                    repository=repository,
-                    subject_descriptor=subject,
+                    repository=question.repository,
+                    subject_descriptor=question.descriptor,
                     artifact_descriptor=artifact,
                     content=content,
                     trusted_material=material,
-                    time=findings.time,
-                    budget=budget,
+                    time=question.time,
+                    budget=question.budget,
                 )
             )
         except EvidenceError as error:
@@ -196,9 +191,9 @@ class Verifier:
         except Exception as error:  # noqa: BLE001  (a fault of ours denies)
             return Unproven.of(layer, _fault(error))
 
-    def _trusted_material(self, findings: Findings, artifact: Descriptor, key_hint: str) -> TrustedMaterial:
+    def _trusted_material(self, subject: Subject, artifact: Descriptor, key_hint: str) -> TrustedMaterial:
         try:
-            material = self._trust.trusted_material(findings.subject, artifact, key_hint)
+            return self._trust.trusted_material(subject, artifact, key_hint)
         except UnavailableError:
             raise
         except Exception as error:
@@ -206,8 +201,48 @@ class Verifier:
             raise UnavailableError(
                 ReasonCode.TRUST_UNAVAILABLE, "the provider of trusted material failed"
             ) from error
-        findings.trust[material.revision] = TrustUsed.of(material)
-        return material
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What every candidate of one request is examined for. ``time`` is the one reading of the clock."""
+
+    subject: Subject
+    descriptor: Descriptor
+    time: datetime
+    budget: Budget
+
+    @property
+    def repository(self) -> str:
+        """Where the subject is, and its signatures."""
+        return self.subject.reference.repository
+
+
+@contextmanager
+def _recording_obstacles(findings: Findings) -> Iterator[None]:
+    """What keeps us from finding out more is kept beside what was found, which still counts."""
+    try:
+        yield
+    except UnavailableError as error:
+        findings.obstacle = error
+    except Exception as error:  # noqa: BLE001  (a fault of ours denies)
+        findings.obstacle = _fault(error)
+
+
+def _signature_layers(manifest: Manifest, engine: Engine) -> list[Descriptor]:
+    layers = [layer for layer in manifest.layers if layer.media_type in engine.artifact_types]
+    if not layers:
+        raise VerificationError(ReasonCode.MALFORMED, "the signature artifact holds no signature")
+    if len(layers) > MAX_SIGNATURES_PER_ARTIFACT:
+        raise UnavailableError(
+            ReasonCode.LIMIT_EXCEEDED,
+            f"the artifact holds {len(layers)} signatures; {MAX_SIGNATURES_PER_ARTIFACT} are read at most",
+        )
+    return layers
+
+
+def _info(engine: Engine | None) -> VerifierInfo:
+    return VerifierInfo(engine.name, engine.type) if engine is not None else ITSELF
 
 
 def _fault(error: Exception) -> UnavailableError:
@@ -216,18 +251,27 @@ def _fault(error: Exception) -> UnavailableError:
     return UnavailableError(ReasonCode.INTERNAL_ERROR, f"a fault in the verifier ({type(error).__name__})")
 
 
-def _log(result: ValidationResult) -> None:
+def _log(
+    reference: str,
+    policies: Iterable[Policy | PolicyVerdict],
+    outcome: Outcome,
+    reason: ReasonCode,
+    *,
+    admitted: bool | None = None,
+) -> None:
     """One line for each decision."""
+    names = [policy.name for policy in policies]
     logger.info(
-        "%s %s: %s",
-        result.reference,
-        result.outcome,
-        result.reason,
+        "%s: %s: %s (policies: %s)",
+        reference,
+        outcome,
+        reason,
+        ", ".join(names) or "none",
         extra={
-            "subject_digest": result.subject.digest if result.subject else "",
-            "policies": [policy.name for policy in result.policies],
-            "outcome": str(result.outcome),
-            "reason": str(result.reason),
-            "admitted": result.admitted,
+            "reference": reference,
+            "policies": names,
+            "outcome": str(outcome),
+            "reason": str(reason),
+            "admitted": admitted,
         },
     )

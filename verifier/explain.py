@@ -12,8 +12,8 @@ REMEDIES: dict[ReasonCode, str] = {
     ReasonCode.INVALID_REFERENCE: "Correct the image reference: registry/path:tag or registry/path@sha256:…",
     ReasonCode.NO_POLICY: "Ask the operator for a policy whose scopes name this repository;"
     " what no policy covers is refused.",
-    ReasonCode.NO_SIGNATURE: "Sign the image by digest, for example with 'cosign sign IMAGE@DIGEST',"
-    " into the same repository.",
+    ReasonCode.NO_SIGNATURE: "Sign the image by digest with cosign 3 ('cosign sign IMAGE@DIGEST'), into the same"
+    " repository. Signatures under a '.sig' tag, as cosign wrote before, are not looked for.",
     ReasonCode.NO_ATTESTATION: "Attach the attestation the policy asks for, for example with 'cosign attest'.",
     ReasonCode.MALFORMED: "The signature is damaged or not a Sigstore bundle; sign again.",
     ReasonCode.UNSUPPORTED: "The signature has a format or a key this verifier does not support;"
@@ -39,12 +39,13 @@ REMEDIES: dict[ReasonCode, str] = {
     ReasonCode.NO_LOG_ENTRY: "The policy wants the signature in a transparency log; sign with log upload.",
     ReasonCode.NO_TIMESTAMP: "Nothing proves when the signature was made; sign with a log that promises the"
     " time, or with a timestamp authority the operator trusts.",
-    ReasonCode.IDENTITY_MISMATCH: "Sign with the identity the policy names, or ask the operator to add yours.",
+    ReasonCode.IDENTITY_MISMATCH: "Sign with an identity that the policy names, or ask the operator to add yours.",
     ReasonCode.ANNOTATION_MISMATCH: "Sign with the annotations the policy asks for ('cosign sign -a key=value').",
     ReasonCode.CONDITION_NOT_MET: "The attestation does not say what the policy asks for; see the check.",
     ReasonCode.TOO_OLD: "The signature is older than the policy allows; sign again.",
     ReasonCode.ENGINES_DISAGREE: "Two engines disagree about this signature; report it to the operator.",
-    ReasonCode.THRESHOLD_NOT_MET: "More of the signers that the policy names must sign.",
+    ReasonCode.THRESHOLD_NOT_MET: "The policy wants more of what there already is: more logs, more timestamp"
+    " authorities or more signers. See the checks.",
     ReasonCode.DENY_LISTED: "The operator has forbidden this artifact or signer.",
     ReasonCode.INTERNAL_ERROR: "A fault of the verifier; report it to the operator, who finds it in the log.",
     ReasonCode.OVERLOADED: "The verifier has too much to do; try again.",

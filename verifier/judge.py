@@ -7,7 +7,7 @@ and is the signer one of those named. All thresholds count *distinct* logs and a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 from providers.policy import CertificateIdentity, Policy, VerifierConfig
 from providers.reasons import ReasonCode
@@ -26,6 +26,9 @@ from .verdict import Outcome
 
 # What `cosign sign` has written since version 3. A signature without a statement has no predicate type.
 COSIGN_SIGN_PREDICATE = "https://sigstore.dev/cosign/sign/v1"
+
+# More identities than this do not help a reader.
+_SHOWN = 3
 
 
 def judge(facts: SignatureFacts, policy: Policy) -> CosignVerificationResult:
@@ -66,59 +69,86 @@ def _kind(facts: SignatureFacts) -> Check:
     )
 
 
-def _evidence(facts: SignatureFacts, config: VerifierConfig) -> Iterator[Check]:
+@dataclass(frozen=True, slots=True)
+class _Threshold:
+    """``found`` of ``noun`` where ``needed`` are; ``reason`` when there is none at all."""
+
+    check: str
+    required: bool
+    needed: int
+    found: int
+    noun: str
+    reason: ReasonCode
+
+    def judge(self) -> Check:
+        if not self.required:
+            return Check(
+                self.check, CheckStatus.SKIPPED, f"the policy does not ask for it ({self.found} found)"
+            )
+        evidence = f"{self.found} of {self.needed} distinct {self.noun}"
+        if self.found >= self.needed:
+            return Check(self.check, CheckStatus.PASS, evidence)
+        reason = ReasonCode.THRESHOLD_NOT_MET if self.found else self.reason
+        return Check(self.check, CheckStatus.FAIL, evidence, reason)
+
+
+def _evidence(facts: SignatureFacts, config: VerifierConfig) -> list[Check]:
     """The thresholds of ``config``, each over distinct logs or authorities."""
-    logs = {entry.log_id for entry in facts.log_entries}
-    scts = {sct.log_id for sct in facts.scts}
-    signed = {t.authority for t in facts.timestamps if t.type == TIMESTAMP_AUTHORITY}
-    integrated = {t.authority for t in facts.timestamps if t.type == TLOG}
+    logs = len({entry.log_id for entry in facts.log_entries})
+    scts = len({sct.log_id for sct in facts.scts})
+    signed = {stamp.authority for stamp in facts.timestamps if stamp.type == TIMESTAMP_AUTHORITY}
+    integrated = {stamp.authority for stamp in facts.timestamps if stamp.type == TLOG}
     no_log = _reason_of_failed("log", facts, ReasonCode.NO_LOG_ENTRY)
-    yield _threshold(
-        "tlog-threshold",
-        (config.require_tlog_entries, config.tlog_entries_threshold, len(logs)),
-        "transparency log",
-        no_log,
+    no_time = ReasonCode.NO_TIMESTAMP
+    thresholds = (
+        _Threshold(
+            "tlog-threshold",
+            config.require_tlog_entries,
+            config.tlog_entries_threshold,
+            logs,
+            "transparency logs hold the signature",
+            no_log,
+        ),
+        _Threshold(
+            "observer-timestamp-threshold",
+            config.require_observer_timestamps,
+            config.observer_timestamp_threshold,
+            len(signed | integrated),
+            "logs and timestamp authorities prove the time",
+            no_time,
+        ),
+        _Threshold(
+            "signed-timestamp-threshold",
+            config.require_signed_timestamps,
+            config.signed_timestamp_threshold,
+            len(signed),
+            "timestamp authorities prove the time",
+            no_time,
+        ),
+        _Threshold(
+            "integrated-timestamp-threshold",
+            config.require_integrated_timestamps,
+            config.integrated_timestamp_threshold,
+            len(integrated),
+            "logs promise the time",
+            no_time,
+        ),
+        _Threshold(
+            "sct-threshold",
+            config.require_scts,
+            config.ctlog_entries_threshold,
+            scts,
+            "certificate transparency logs hold the certificate",
+            ReasonCode.SCT_UNTRUSTED,
+        ),
     )
-    yield _threshold(
-        "observer-timestamp-threshold",
-        (config.require_observer_timestamps, config.observer_timestamp_threshold, len(signed | integrated)),
-        "source of time",
-        ReasonCode.NO_TIMESTAMP,
-    )
-    yield _threshold(
-        "signed-timestamp-threshold",
-        (config.require_signed_timestamps, config.signed_timestamp_threshold, len(signed)),
-        "timestamp authority",
-        ReasonCode.NO_TIMESTAMP,
-    )
-    yield _threshold(
-        "integrated-timestamp-threshold",
-        (config.require_integrated_timestamps, config.integrated_timestamp_threshold, len(integrated)),
-        "log that promised a time",
-        ReasonCode.NO_TIMESTAMP,
-    )
-    yield _threshold(
-        "sct-threshold",
-        (config.require_scts, config.ctlog_entries_threshold, len(scts)),
-        "certificate transparency log",
-        ReasonCode.SCT_UNTRUSTED,
-    )
+    return [threshold.judge() for threshold in thresholds]
 
 
 def _reason_of_failed(check_id: str, facts: SignatureFacts, otherwise: ReasonCode) -> ReasonCode:
     """Why the engine could not count something, if it says so."""
     failed = [c.reason for c in facts.checks if c.id == check_id and c.status is CheckStatus.FAIL]
     return max(failed, default=otherwise)
-
-
-def _threshold(check_id: str, need: tuple[bool, int, int], noun: str, reason: ReasonCode) -> Check:
-    required, threshold, found = need
-    evidence = f"{found} distinct {noun}(s), {threshold} needed"
-    if not required:
-        return Check(check_id, CheckStatus.SKIPPED, f"the policy does not ask for it ({found} found)")
-    if found >= threshold:
-        return Check(check_id, CheckStatus.PASS, evidence)
-    return Check(check_id, CheckStatus.FAIL, evidence, reason)
 
 
 def _identity(
@@ -140,13 +170,24 @@ def _identity(
     for identity in policy.certificate_identities:
         if _names(certificate, identity):
             return identity, Check("identity", CheckStatus.PASS, found)
-    expected = "; ".join(str(identity) for identity in policy.certificate_identities[:5])
     return None, Check(
         "identity",
         CheckStatus.FAIL,
-        f"signed by {found}; expected {expected}",
+        f"signed by {found}; expected {_expected(policy)}",
         ReasonCode.IDENTITY_MISMATCH,
     )
+
+
+def _expected(policy: Policy) -> str:
+    identities = policy.certificate_identities
+    listed = "; or ".join(str(identity) for identity in identities[:_SHOWN])
+    more = f"; or {len(identities) - _SHOWN} others" if len(identities) > _SHOWN else ""
+    patterns = any(
+        match.regexp
+        for identity in identities
+        for match in (identity.subject_alternative_name, identity.issuer)
+    )
+    return listed + more + (" (patterns match the whole text)" if patterns else "")
 
 
 def _names(certificate: CertificateSummary, identity: CertificateIdentity) -> bool:

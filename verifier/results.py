@@ -1,4 +1,6 @@
-"""What the core answers. The same fields, by the same names, are in ``proto/verifier/v1/verifier.proto``."""
+"""What the core answers. ``proto/verifier/v1/verifier.proto`` has the same fields, by nearly the same names:
+``server/convert.py`` says where they differ, and a test compares all of them.
+"""
 
 from __future__ import annotations
 
@@ -38,40 +40,13 @@ class CosignVerificationResult:
 
 @dataclass(frozen=True, slots=True)
 class VerifierInfo:
-    """The engine that produced a result."""
+    """What produced a result: an engine, or the core itself where no engine was asked."""
 
     name: str
     type: str
 
 
-@dataclass(frozen=True, slots=True)
-class VerificationResult:
-    """The verdict on one signature artifact under one policy (ratify-go ``VerificationResult``).
-
-    ``err`` is empty exactly when the outcome is allowed. ``detail`` has one entry for each signature the
-    artifact holds.
-    """
-
-    outcome: Outcome
-    reason: ReasonCode
-    err: str
-    description: str
-    verifier: VerifierInfo
-    artifact: Descriptor | None
-    policy: str
-    detail: tuple[CosignVerificationResult, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyVerdict:
-    """What one policy makes of the subject."""
-
-    name: str
-    mode: Mode
-    outcome: Outcome
-    reason: ReasonCode
-    source: str
-    revision: str
+ITSELF = VerifierInfo("pycosign", "core")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +64,45 @@ class TrustUsed:
 
 
 @dataclass(frozen=True, slots=True)
+class VerificationResult:
+    """The verdict on one signature artifact under one policy (ratify-go ``VerificationResult``).
+
+    ``err`` is empty exactly when the outcome is allowed; else it starts with the reason code. ``detail`` has one
+    entry for each signature the artifact holds, ``trust`` what they were checked against. ``policy_revision`` is
+    that of the policy, or of all policies where none spoke.
+    """
+
+    outcome: Outcome
+    reason: ReasonCode
+    err: str
+    description: str
+    verifier: VerifierInfo
+    artifact: Descriptor | None
+    policy: str
+    detail: tuple[CosignVerificationResult, ...] = ()
+    policy_revision: str = ""
+    trust: tuple[TrustUsed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyVerdict:
+    """What one policy makes of the subject."""
+
+    name: str
+    mode: Mode
+    outcome: Outcome
+    reason: ReasonCode
+    source: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
 class ValidationResult:
     """The verdict on a subject (ratify-go ``ValidationResult``).
 
     ``outcome`` is what the evidence says; ``admitted`` is what the policies' modes make of it, with a warning
-    for every verdict that a ``warn`` policy did not enforce. ``subject`` is None when it was not resolved.
+    for every verdict that a ``warn`` policy did not enforce. ``subject`` is None when it was not resolved,
+    ``policy_revision`` is that of all policies in force.
     """
 
     outcome: Outcome
@@ -106,3 +115,4 @@ class ValidationResult:
     policies: tuple[PolicyVerdict, ...] = ()
     trust: tuple[TrustUsed, ...] = ()
     results: tuple[VerificationResult, ...] = ()
+    policy_revision: str = ""

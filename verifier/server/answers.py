@@ -108,6 +108,10 @@ def _detail(message: pb.CosignVerificationResult) -> CosignVerificationResult:
     )
 
 
+def _trust(message: pb.TrustUsed) -> TrustUsed:
+    return TrustUsed(message.source, message.revision, message.loaded_at.ToDatetime(UTC))
+
+
 @_one_error
 def verification_result_from_message(message: pb.VerificationResult) -> VerificationResult:
     """The verdict on one signature artifact.
@@ -124,6 +128,8 @@ def verification_result_from_message(message: pb.VerificationResult) -> Verifica
         artifact=descriptor_from_message(message.artifact) if message.HasField("artifact") else None,
         policy=message.policy,
         detail=tuple(_detail(detail) for detail in message.detail),
+        policy_revision=message.policy_revision,
+        trust=tuple(_trust(used) for used in message.trust),
     )
 
 
@@ -153,8 +159,7 @@ def validation_result_from_message(message: pb.ValidationResult) -> ValidationRe
             )
             for verdict in message.policies
         ),
-        trust=tuple(
-            TrustUsed(used.source, used.revision, used.loaded_at.ToDatetime(UTC)) for used in message.trust
-        ),
+        trust=tuple(_trust(used) for used in message.trust),
         results=tuple(verification_result_from_message(result) for result in message.results),
+        policy_revision=message.policy_revision,
     )

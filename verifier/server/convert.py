@@ -199,9 +199,11 @@ def _detail_to_message(detail: CosignVerificationResult) -> pb.CosignVerificatio
     )
 
 
-def verification_result_to_message(result: VerificationResult) -> pb.VerificationResult:
-    """The verdict on one signature artifact, for the wire."""
-    return pb.VerificationResult(
+def verification_result_to_message(
+    result: VerificationResult, *, elapsed: float | None = None
+) -> pb.VerificationResult:
+    """The verdict on one signature artifact, for the wire; ``elapsed`` in seconds, where it is an answer."""
+    message = pb.VerificationResult(
         outcome=outcome_to_proto(result.outcome),
         reason=reason_to_proto(result.reason),
         err=result.err or None,
@@ -210,7 +212,12 @@ def verification_result_to_message(result: VerificationResult) -> pb.Verificatio
         detail=[_detail_to_message(detail) for detail in result.detail],
         artifact=None if result.artifact is None else descriptor_to_message(result.artifact),
         policy=result.policy,
+        policy_revision=result.policy_revision,
+        trust=[trust_to_message(trust) for trust in result.trust],
     )
+    if elapsed is not None:
+        message.elapsed.FromMicroseconds(int(elapsed * 1_000_000))
+    return message
 
 
 def _policy_to_message(verdict: PolicyVerdict) -> pb.PolicyVerdict:
@@ -240,6 +247,7 @@ def validation_result_to_message(
         trust=[trust_to_message(trust) for trust in result.trust],
         results=[verification_result_to_message(one) for one in result.results],
         request_id=request_id,
+        policy_revision=result.policy_revision,
     )
     message.elapsed.FromMicroseconds(int(elapsed * 1_000_000))
     return message

@@ -14,7 +14,7 @@ from providers.descriptor import Descriptor
 from providers.reasons import ReasonCode
 from providers.subject import Subject
 from verifier.budget import Budget
-from verifier.results import TrustUsed, ValidationResult, VerificationResult, VerifierInfo
+from verifier.results import ITSELF, TrustUsed, ValidationResult, VerificationResult, VerifierInfo
 from verifier.verdict import Outcome
 
 logger = logging.getLogger(__name__)
@@ -91,9 +91,9 @@ class Decisions:
         """What the signature artifact is worth."""
 
         def unknown(reason: ReasonCode, message: str) -> A:
-            outcome, nobody = Outcome.COULD_NOT_CHECK, VerifierInfo("", "")
+            outcome, err = Outcome.COULD_NOT_CHECK, f"{reason}: {message}"
             return render(
-                VerificationResult(outcome, reason, message, message, nobody, artifact_descriptor, policy="")
+                VerificationResult(outcome, reason, err, message, ITSELF, artifact_descriptor, policy="")
             )
 
         def ask() -> A:

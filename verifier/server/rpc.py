@@ -69,9 +69,13 @@ class VerifierServicer(VerifierServiceServicer):
         """The verdict on one signature artifact."""
         with self._calls.call():
             subject, subject_descriptor, artifact = _checked(question_of, request, context)
-            budget = self._budget(context)
+            budget, started = self._budget(context), time.monotonic()
             return self._decisions.verify(
-                subject, subject_descriptor, artifact, budget, _verification_message
+                subject,
+                subject_descriptor,
+                artifact,
+                budget,
+                lambda result: _verification_message(result, time.monotonic() - started),
             )
 
     def Validate(  # noqa: N802
@@ -202,8 +206,8 @@ def _malformed(error: InvalidReferenceError) -> ValidationResult:
     )
 
 
-def _verification_message(result: VerificationResult) -> pb.VerificationResult:
-    message = verification_result_to_message(result)
+def _verification_message(result: VerificationResult, elapsed: float) -> pb.VerificationResult:
+    message = verification_result_to_message(result, elapsed=elapsed)
     if message.ByteSize() > _MAX_ANSWER:
         del message.detail[:]
     return message

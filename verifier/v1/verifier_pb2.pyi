@@ -353,6 +353,7 @@ class ValidationResult(_message.Message):
     RESULTS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ELAPSED_FIELD_NUMBER: _builtins.int
+    POLICY_REVISION_FIELD_NUMBER: _builtins.int
     outcome: Global___Outcome.ValueType
     """What the evidence says."""
     admitted: _builtins.bool
@@ -363,6 +364,8 @@ class ValidationResult(_message.Message):
     reference: _builtins.str
     """The normalised reference."""
     request_id: _builtins.str
+    policy_revision: _builtins.str
+    """Revision of all policies in force, whether or not one spoke."""
     @_builtins.property
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -400,10 +403,11 @@ class ValidationResult(_message.Message):
         results: _abc.Iterable[Global___VerificationResult] | None = ...,
         request_id: _builtins.str = ...,
         elapsed: _duration_pb2.Duration | None = ...,
+        policy_revision: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["elapsed", b"elapsed", "subject", b"subject"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "elapsed", b"elapsed", "message", b"message", "outcome", b"outcome", "policies", b"policies", "reason", b"reason", "reference", b"reference", "request_id", b"request_id", "results", b"results", "subject", b"subject", "trust", b"trust", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "elapsed", b"elapsed", "message", b"message", "outcome", b"outcome", "policies", b"policies", "policy_revision", b"policy_revision", "reason", b"reason", "reference", b"reference", "request_id", b"request_id", "results", b"results", "subject", b"subject", "trust", b"trust", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -485,13 +489,18 @@ class VerificationResult(_message.Message):
     DETAIL_FIELD_NUMBER: _builtins.int
     ARTIFACT_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
+    POLICY_REVISION_FIELD_NUMBER: _builtins.int
+    TRUST_FIELD_NUMBER: _builtins.int
+    ELAPSED_FIELD_NUMBER: _builtins.int
     outcome: Global___Outcome.ValueType
     reason: Global___ReasonCode.ValueType
     err: _builtins.str
-    """Absent when verified."""
+    """Absent when verified; else the reason code, a colon, and what was found."""
     description: _builtins.str
     policy: _builtins.str
-    """The policy it was judged under."""
+    """The policy it was judged under. Empty where none spoke."""
+    policy_revision: _builtins.str
+    """Revision of that policy, or of all policies in force where none spoke."""
     @_builtins.property
     def verifier(self) -> Global___VerifierInfo: ...
     @_builtins.property
@@ -501,6 +510,14 @@ class VerificationResult(_message.Message):
     @_builtins.property
     def artifact(self) -> Global___Descriptor:
         """The signature artifact. Absent when there was none to look at."""
+
+    @_builtins.property
+    def trust(self) -> _containers.RepeatedCompositeFieldContainer[Global___TrustUsed]:
+        """Every trusted material that the signatures were checked against."""
+
+    @_builtins.property
+    def elapsed(self) -> _duration_pb2.Duration:
+        """Time the verdict took on the server. Set in the answer of Verify only."""
 
     def __init__(
         self,
@@ -513,10 +530,13 @@ class VerificationResult(_message.Message):
         detail: _abc.Iterable[Global___CosignVerificationResult] | None = ...,
         artifact: Global___Descriptor | None = ...,
         policy: _builtins.str = ...,
+        policy_revision: _builtins.str = ...,
+        trust: _abc.Iterable[Global___TrustUsed] | None = ...,
+        elapsed: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_err", b"_err", "artifact", b"artifact", "err", b"err", "verifier", b"verifier"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_err", b"_err", "artifact", b"artifact", "elapsed", b"elapsed", "err", b"err", "verifier", b"verifier"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_err", b"_err", "artifact", b"artifact", "description", b"description", "detail", b"detail", "err", b"err", "outcome", b"outcome", "policy", b"policy", "reason", b"reason", "verifier", b"verifier"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_err", b"_err", "artifact", b"artifact", "description", b"description", "detail", b"detail", "elapsed", b"elapsed", "err", b"err", "outcome", b"outcome", "policy", b"policy", "policy_revision", b"policy_revision", "reason", b"reason", "trust", b"trust", "verifier", b"verifier"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__err: _TypeAlias = _typing.Literal["err"]  # noqa: Y015
     _WhichOneofArgType__err: _TypeAlias = _typing.Literal["_err", b"_err"]  # noqa: Y015
@@ -660,7 +680,9 @@ Global___SignatureSummary: _TypeAlias = SignatureSummary  # noqa: Y015
 
 @_typing.final
 class CertificateSummary(_message.Message):
-    """A verified Fulcio certificate (Fulcio docs/oid-info.md)."""
+    """A verified Fulcio certificate (Fulcio docs/oid-info.md). Texts are the certificate's own words: escape them
+    before you show them.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

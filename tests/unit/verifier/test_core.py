@@ -6,139 +6,32 @@ What must hold: one candidate's failure hides no other, order plays no part, wha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-
 import pytest
 
 from providers.descriptor import Descriptor
 from providers.errors import UnavailableError
-from providers.policy import CertificateIdentity, Mode, Policy, StringMatch, VerifierConfig
+from providers.policy import CertificateIdentity, Mode, Policy, StringMatch
 from providers.reasons import ReasonCode
-from providers.scope import Scope
 from providers.static import StaticPolicyProvider, StaticTrustedMaterialProvider
 from providers.subject import Subject
 from providers.trust import TrustedMaterial
-from pycosign.lab import Lab, MemoryRegistry, attach_bundle, push_artifact, push_image
-from tests.memory_store import MemoryStore
+from pycosign.lab import push_artifact
+from tests.unit.verifier.world import (
+    FACTS,
+    NOW,
+    RELEASE,
+    STRANGER,
+    A,
+    C,
+    R,
+    World,
+    policy,
+    refusal,
+)
 from verifier.budget import Budget
 from verifier.core import MAX_CANDIDATES, Verifier
-from verifier.engine import EvidenceError, VerifyOptions
-from verifier.facts import (
-    TIMESTAMP_AUTHORITY,
-    TLOG,
-    CertificateSummary,
-    Check,
-    CheckStatus,
-    SignatureFacts,
-    VerifiedLogEntry,
-    VerifiedSct,
-    VerifiedTimestamp,
-)
-from verifier.formats.bundle import BUNDLE_V03, parse_bundle
-from verifier.judge import COSIGN_SIGN_PREDICATE, judge
-from verifier.results import ValidationResult
+from verifier.formats.bundle import BUNDLE_V03
 from verifier.verdict import Outcome
-
-A, R, C = Outcome.ALLOWED, Outcome.REFUSED, Outcome.COULD_NOT_CHECK
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-RELEASE = CertificateIdentity(
-    StringMatch(value="https://ci.test/release"), StringMatch(value="https://issuer.test")
-)
-CERTIFICATE = CertificateSummary(
-    certificate_issuer="CN=lab",
-    subject_alternative_name="https://ci.test/release",
-    subject_alternative_name_type="URI",
-    issuer="https://issuer.test",
-    not_before=NOW,
-    not_after=NOW,
-    claims=(("githubWorkflowRepository", "org/app"),),
-)
-FACTS = SignatureFacts(
-    media_type=BUNDLE_V03,
-    digest="sha256:" + "0" * 64,
-    certificate=CERTIFICATE,
-    key_id="",
-    predicate_type=COSIGN_SIGN_PREDICATE,
-    annotations=(),
-    timestamps=(VerifiedTimestamp(TLOG, "log", NOW, "log-1"),),
-    log_entries=(VerifiedLogEntry("log-1", 1, "dsse/0.0.1", "log"),),
-    scts=(VerifiedSct("ct-1", NOW),),
-    checks=(Check("signature", CheckStatus.PASS, "holds"),),
-)
-STRANGER = replace(FACTS, certificate=replace(CERTIFICATE, subject_alternative_name="https://ci.test/fork"))
-
-
-@dataclass
-class ScriptedEngine:
-    """Answers by the digest of the bundle."""
-
-    answers: dict[str, SignatureFacts | Exception] = field(default_factory=dict)
-    seen: list[VerifyOptions] = field(default_factory=list)
-    name: str = "scripted"
-    type: str = "test"
-    artifact_types: tuple[str, ...] = (BUNDLE_V03,)
-
-    def accept(self, material: TrustedMaterial) -> None:
-        del material
-
-    def self_test(self) -> None:
-        pass
-
-    def verify(self, options: VerifyOptions) -> SignatureFacts:
-        self.seen.append(options)
-        answer = self.answers[options.content.digest]
-        if isinstance(answer, Exception):
-            raise answer
-        return replace(answer, digest=options.content.digest)
-
-
-class World:
-    """One image, any number of scripted signatures."""
-
-    lab = Lab()
-
-    def __init__(self) -> None:
-        self.registry = MemoryRegistry()
-        self.store = MemoryStore(self.registry)
-        self.engine = ScriptedEngine()
-        self.image = push_image(self.registry, "app", tag="v1")
-        self.policies: list[Policy] = [policy()]
-        self.trust = TrustedMaterial.of("test", b"{}", NOW)
-
-    def signed(self, answer: SignatureFacts | Exception, *, broken: ReasonCode | None = None) -> str:
-        """Attach a bundle that verifies to ``answer``; with ``broken`` its manifest cannot be fetched."""
-        bundle = self.lab.sign_image(self.image.digest)
-        descriptor = attach_bundle(self.registry, "app", self.image, bundle)
-        self.engine.answers[parse_bundle(bundle).digest] = answer
-        if broken is not None:
-            self.store.broken[descriptor.digest] = broken
-        return descriptor.digest
-
-    def verifier(self) -> Verifier:
-        return Verifier(
-            store=self.store,
-            engines=(self.engine,),
-            trust=StaticTrustedMaterialProvider(self.trust),
-            policies=StaticPolicyProvider(tuple(self.policies)),
-            clock=lambda: NOW,
-        )
-
-    def validate(self, reference: str = "reg.test/app:v1", seconds: float = 60) -> ValidationResult:
-        return self.verifier().validate(Subject.parse(reference), Budget(seconds))
-
-
-def policy(name: str = "release", **changes: object) -> Policy:
-    fields: dict[str, object] = {
-        "name": name,
-        "scopes": (Scope.parse("reg.test"),),
-        "certificate_identities": (RELEASE,),
-    }
-    return Policy(**(fields | changes))  # type: ignore[arg-type]  # a table of fields
-
-
-def refusal(reason: ReasonCode) -> EvidenceError:
-    return EvidenceError(reason, "told to refuse", (Check("x", CheckStatus.FAIL, "told to refuse", reason),))
 
 
 @pytest.fixture
@@ -310,6 +203,104 @@ def test_trust_that_cannot_be_had_denies(world: World, error: Exception) -> None
     assert (result.outcome, result.reason, result.admitted) == (C, ReasonCode.TRUST_UNAVAILABLE, False)
 
 
+class _SecondThoughts:
+    """Answers while nothing is resolved, and not afterwards."""
+
+    revision = "r"
+
+    def __init__(self, first: Policy, error: Exception) -> None:
+        self._first, self._error = first, error
+
+    def policies(self, subject: Subject, descriptor: Descriptor | None) -> tuple[Policy, ...]:
+        if descriptor is not None:
+            raise self._error
+        return (self._first,)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("error", [RuntimeError("x"), UnavailableError(ReasonCode.POLICY_UNAVAILABLE, "x")])
+def test_policies_that_are_no_longer_known_admit_nothing(world: World, mode: Mode, error: Exception) -> None:
+    world.signed(FACTS)
+    verifier = Verifier(
+        store=world.store, engines=(world.engine,), trust=StaticTrustedMaterialProvider(world.trust),
+        policies=_SecondThoughts(policy(mode=mode), error), clock=lambda: NOW,
+    )  # fmt: skip
+    result = verifier.validate(Subject.parse("reg.test/app:v1"), Budget(60))
+    assert (result.outcome, result.reason, result.admitted) == (C, ReasonCode.POLICY_UNAVAILABLE, False)
+
+
+class _Policies:
+    """Answers with a list of policies, whatever it holds."""
+
+    revision = "r"
+
+    def __init__(self, *policies: Policy) -> None:
+        self._policies = policies
+
+    def policies(self, subject: Subject, descriptor: Descriptor | None) -> tuple[Policy, ...]:
+        return self._policies
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_policies_of_one_name_are_judged_apart(world: World, reverse: bool) -> None:
+    """A provider may bring the same name from two sources; what satisfies one says nothing of the other."""
+    world.signed(STRANGER)
+    fork = CertificateIdentity(
+        StringMatch(value="https://ci.test/fork"), StringMatch(value="https://issuer.test")
+    )
+    both = [policy(), policy(certificate_identities=(fork,))]
+    verifier = Verifier(
+        store=world.store, engines=(world.engine,), trust=StaticTrustedMaterialProvider(world.trust),
+        policies=_Policies(*(reversed(both) if reverse else both)), clock=lambda: NOW,
+    )  # fmt: skip
+    result = verifier.validate(Subject.parse("reg.test/app:v1"), Budget(60))
+    assert (result.outcome, result.admitted) == (R, False)
+
+
+def test_a_fault_about_one_candidate_hides_no_other(world: World) -> None:
+    world.signed(FACTS)
+    bad = world.signed(STRANGER)
+    fetch = world.store.fetch
+
+    def faulty(repository: str, descriptor: Descriptor, budget: Budget) -> bytes:
+        if descriptor.digest == bad:
+            raise RuntimeError("a bug in the store")
+        return fetch(repository, descriptor, budget)
+
+    world.store.fetch = faulty  # type: ignore[method-assign]  # a store with a bug
+    for world.store.reverse in (False, True):
+        assert world.validate().outcome is A
+
+
+def test_every_answer_names_what_made_it(world: World) -> None:
+    """Also where no engine was asked; and the revisions that it rests on."""
+    broken = world.signed(FACTS, broken=ReasonCode.REGISTRY_UNAVAILABLE)
+    world.signed(FACTS)
+    result = world.validate()
+    assert all(each.verifier.name and each.verifier.type for each in result.results)
+    assert result.policy_revision == world.verifier().policy_revision
+    assert {each.policy_revision for each in result.results} == {result.policy_revision}
+    assert [
+        len(each.trust) for each in result.results if each.artifact and each.artifact.digest != broken
+    ] == [1]
+    assert all(each.err.startswith(str(each.reason)) for each in result.results if each.err)
+    refused = world.validate("other.test/app:v1")
+    assert refused.policy_revision == result.policy_revision
+
+
+def test_each_decision_leaves_one_line(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="verifier.core")
+    artifact = world.signed(FACTS)
+    world.validate()
+    manifest = world.registry.get_manifest("app", artifact)
+    assert manifest is not None
+    image = Descriptor(world.image.media_type, world.image.digest, world.image.size)
+    candidate = Descriptor(manifest.media_type, artifact, len(manifest.data))
+    world.verifier().verify(Subject.parse("reg.test/app"), image, candidate, Budget(60))
+    assert len(caplog.records) == 2
+    assert all("allowed: ok (policies: release)" in record.message for record in caplog.records)
+
+
 def test_every_matching_policy_must_allow(world: World) -> None:
     world.signed(FACTS)
     fork = CertificateIdentity(
@@ -333,79 +324,6 @@ def test_a_mode_changes_admission_and_never_the_outcome(
     result = world.validate()
     assert (result.outcome, result.reason) == (R, ReasonCode.NO_SIGNATURE)
     assert (result.admitted, len(result.warnings)) == (admitted, warnings)
-
-
-def _named(san: str, issuer: str) -> CertificateIdentity:
-    return CertificateIdentity(StringMatch(value=san), StringMatch(value=issuer))
-
-
-@pytest.mark.parametrize(
-    ("facts", "config", "reason"),
-    [
-        (FACTS, {}, ReasonCode.OK),
-        (replace(FACTS, predicate_type=""), {}, ReasonCode.OK),
-        (replace(FACTS, predicate_type="https://spdx.dev/Document"), {}, ReasonCode.NO_SIGNATURE),
-        (replace(FACTS, log_entries=()), {}, ReasonCode.NO_LOG_ENTRY),
-        (replace(FACTS, log_entries=()), {"require_tlog_entries": False}, ReasonCode.OK),
-        (
-            replace(FACTS, log_entries=2 * FACTS.log_entries),
-            {"tlog_entries_threshold": 2},
-            ReasonCode.NO_LOG_ENTRY,
-        ),
-        (replace(FACTS, timestamps=()), {}, ReasonCode.NO_TIMESTAMP),
-        (
-            replace(FACTS, timestamps=2 * FACTS.timestamps),
-            {"observer_timestamp_threshold": 2},
-            ReasonCode.NO_TIMESTAMP,
-        ),
-        (FACTS, {"require_signed_timestamps": True}, ReasonCode.NO_TIMESTAMP),
-        (
-            replace(FACTS, timestamps=(VerifiedTimestamp(TIMESTAMP_AUTHORITY, "tsa", NOW, "tsa-1"),)),
-            {"require_integrated_timestamps": True},
-            ReasonCode.NO_TIMESTAMP,
-        ),
-        (replace(FACTS, scts=()), {}, ReasonCode.SCT_UNTRUSTED),
-        (replace(FACTS, scts=()), {"require_scts": False}, ReasonCode.OK),
-        (replace(FACTS, scts=FACTS.scts * 3), {"ctlog_entries_threshold": 2}, ReasonCode.SCT_UNTRUSTED),
-        (replace(FACTS, certificate=None, key_id="k"), {}, ReasonCode.NO_CERTIFICATE),
-        (STRANGER, {}, ReasonCode.IDENTITY_MISMATCH),
-    ],
-)  # fmt: skip
-def test_facts_are_judged_by_distinct_counts_and_identity(
-    facts: SignatureFacts, config: dict[str, object], reason: ReasonCode
-) -> None:
-    result = judge(facts, policy(verifier_config=VerifierConfig(**config)))  # type: ignore[arg-type]  # a table
-    assert result.reason is reason
-    assert result.outcome is (A if reason is ReasonCode.OK else R)
-
-
-@pytest.mark.parametrize(
-    "identity",
-    [
-        _named("https://ci.test/release", "https://other.test"),
-        _named("https://ci.test", "https://issuer.test"),
-        CertificateIdentity(StringMatch(regexp="ci.test"), StringMatch(value="https://issuer.test")),
-        CertificateIdentity(
-            RELEASE.subject_alternative_name,
-            RELEASE.issuer,
-            (("githubWorkflowRepository", StringMatch(value="org/other")),),
-        ),
-        CertificateIdentity(
-            RELEASE.subject_alternative_name, RELEASE.issuer, (("buildTrigger", StringMatch(value="push")),)
-        ),
-    ],
-)
-def test_every_part_of_an_identity_must_match(identity: CertificateIdentity) -> None:
-    assert judge(FACTS, policy(certificate_identities=(identity,))).reason is ReasonCode.IDENTITY_MISMATCH
-
-
-def test_ignored_identities_are_reported_as_a_skipped_check() -> None:
-    lax = policy(certificate_identities=(), unsafe_ignore_identities=True)
-    result = judge(STRANGER, lax)
-    assert result.outcome is A
-    assert result.verified_identity is None
-    (check,) = [check for check in result.checks if check.id == "identity"]
-    assert check.status is CheckStatus.SKIPPED
 
 
 def test_ratifys_call_judges_one_artifact(world: World) -> None:
