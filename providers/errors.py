@@ -6,8 +6,8 @@
 ├── ``VerificationError``       the evidence says no
 └── ``UnavailableError``        it could not be found out; the same question may get an answer later
 
-A provider may raise ``UnavailableError`` and nothing else. Whatever else escapes a provider is treated as
-``UnavailableError`` with ``internal-error``: never as "no policy" and never as "trusted".
+A provider may raise ``UnavailableError`` and nothing else. Whatever else escapes a provider is logged and treated
+as ``policy-unavailable`` or ``trust-unavailable``: never as "no policy" and never as "trusted".
 """
 
 from __future__ import annotations

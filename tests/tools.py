@@ -33,9 +33,14 @@ def require_tool(name: str) -> str:
     return str(Path(found).absolute())
 
 
+def vectors_folder() -> Path:
+    """Where cosign's storage vectors should be: ``$PYCOSIGN_VECTORS``, or beside the checkout."""
+    return Path(os.environ.get("PYCOSIGN_VECTORS") or ROOT.parent / "shared" / "vectors" / "cosign")
+
+
 def shared_vectors() -> Path:
-    """The folder of cosign's storage vectors: ``$PYCOSIGN_VECTORS``, or beside the checkout."""
-    folder = Path(os.environ.get("PYCOSIGN_VECTORS") or ROOT.parent / "shared" / "vectors" / "cosign")
+    """The folder of cosign's storage vectors, which is there when this returns."""
+    folder = vectors_folder()
     if not (folder / "cases.json").is_file():
         _absent(
             f"{folder} holds no cases.json; PYCOSIGN_VECTORS names the folder of the shared vectors",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ from .core import Verifier
 from .engine import Engine
 from .engines.sigstore import SigstoreEngine, embedded_root
 from .oci import Reach, RegistryStore
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["Reach", "assemble", "from_configuration", "public_good_material"]
 
@@ -62,7 +65,9 @@ def from_configuration(spec: VerifierSpec, document: Document) -> Iterator[Verif
             plain_http=frozenset(registry.plain_http),
             ca_file=Path(document.file).parent / registry.ca_file if registry.ca_file else None,
             furthest=Reach[registry.addresses.upper()],
+            token_hosts=frozenset(registry.token_hosts),
         )
+    _warn_of_what_is_weakened(spec)
     with store:
         yield _verifier(store, engines, trust, policies)
 
@@ -71,6 +76,21 @@ def public_good_material() -> TrustedMaterial:
     """The root of Sigstore's public-good instance, as the installed sigstore package brings it."""
     source, content = embedded_root()
     return TrustedMaterial.of(source, content, datetime.now(UTC))
+
+
+def _warn_of_what_is_weakened(spec: VerifierSpec) -> None:
+    """Say in the log what the operator has switched off; each is legitimate, and none should go unnoticed."""
+    for policy in spec.policy_provider.policies:
+        if policy.unsafe_ignore_identities:
+            logger.warning("policy %s: unsafeIgnoreIdentities lets any signer pass", policy.name)
+        for field, value in policy.verifier_config.model_dump(by_alias=True).items():
+            if field in _WEAKER_WHEN_FALSE and not value:
+                logger.warning("policy %s: %s is false", policy.name, field)
+    for registry in spec.registry.plain_http:
+        logger.warning("registry %s is spoken to in plain HTTP", registry)
+
+
+_WEAKER_WHEN_FALSE = ("requireTlogEntries", "requireObserverTimestamps", "requireSCTs")
 
 
 def _ready_engines(trust: TrustedMaterialProvider) -> tuple[Engine, ...]:

@@ -17,7 +17,7 @@ API_VERSION = "pycosign.dev/v1alpha1"
 
 
 class MetadataSpec(Spec):
-    """Kubernetes-style metadata; only the name is used, in logs."""
+    """Kubernetes-style metadata; the name appears in GetInfo and in the log."""
 
     name: Annotated[str, Field(min_length=1, max_length=253)]
 
@@ -69,6 +69,13 @@ class RegistrySpec(Spec):
             "may lie anywhere; link-local addresses are never asked."
         ),
     ] = "public"
+    token_hosts: Annotated[
+        list[str],
+        Field(
+            default_factory=list,
+            description="Hosts that registries may name as their token servers, besides their own.",
+        ),
+    ]
     ca_file: Annotated[str, Field(description="PEM file of further certificate authorities.")] = ""
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools import ROOT, tools_folder
+from tests.tools import ROOT, tools_folder, vectors_folder
 
 PACKAGES = ("verifier", "providers", "pycosign")
 
@@ -42,7 +42,12 @@ class Installed:
         run = subprocess.run(
             [str(self.bin / command[0]), *command[1:]],
             cwd=cwd or self.empty,
-            env={**environment, "PYTHONSAFEPATH": "1", "PYCOSIGN_TOOLS": str(tools_folder().parent)},
+            env={
+                **environment,
+                "PYTHONSAFEPATH": "1",
+                "PYCOSIGN_TOOLS": str(tools_folder().parent),
+                "PYCOSIGN_VECTORS": str(vectors_folder()),
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

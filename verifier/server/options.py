@@ -45,6 +45,8 @@ class ServerOptions:
     notice_seconds: float = 2.0
     # Kubernetes kills 30 seconds after SIGTERM; notice and drain together stay below.
     drain_seconds: float = 25.0
+    # The configuration's name, for people.
+    name: str = ""
     # Whether clients may ask for the description of the service.
     reflection: bool = True
 
@@ -61,15 +63,15 @@ class ServerOptions:
                 raise ConfigurationError(f"{name} is {getattr(self, name)}; it must be 0 or more, in seconds")
         if self.max_concurrent < self.max_workers:
             raise ConfigurationError(
-                f"max_concurrent is {self.max_concurrent} and max_workers {self.max_workers}: some workers "
+                f"maxConcurrent is {self.max_concurrent} and maxWorkers {self.max_workers}: some workers "
                 "could never work",
-                remedy="Raise max_concurrent or lower max_workers.",
+                remedy="Raise maxConcurrent or lower maxWorkers.",
             )
         if self.max_stream_seconds < self.max_deadline:
             raise ConfigurationError(
-                f"max_stream_seconds is {self.max_stream_seconds}, less than max_deadline {self.max_deadline}: "
-                "one slow verdict would outlive its stream",
-                remedy="Raise max_stream_seconds or lower max_deadline.",
+                f"maxStreamSeconds is {self.max_stream_seconds}, less than maxDeadlineSeconds "
+                f"{self.max_deadline}: one slow verdict would outlive its stream",
+                remedy="Raise maxStreamSeconds or lower maxDeadlineSeconds.",
             )
 
     @property

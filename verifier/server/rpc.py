@@ -156,6 +156,7 @@ class VerifierServicer(VerifierServiceServicer):
             engines=[info_to_message(engine) for engine in self._verifier.engines],
             trust=[trust_to_message(trust) for trust in self._verifier.trust_in_use()],
             policy_revision=self._verifier.policy_revision,
+            configuration=options.name,
             limits=pb.Limits(
                 max_request_bytes=options.max_request_bytes,
                 max_concurrent_per_stream=options.max_concurrent_per_stream,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from providers.document import Document
@@ -11,6 +13,8 @@ from verifier.config import ServerSpec, load
 
 from .lifecycle import serve
 from .options import ServerOptions
+
+logger = logging.getLogger(__name__)
 
 
 def serve_file(path: Path, *, announce: Callable[[str], None]) -> int:
@@ -22,7 +26,8 @@ def serve_file(path: Path, *, announce: Callable[[str], None]) -> int:
         ConfigurationError: the file, or what it names, cannot be used: file, line and what to do.
     """
     configuration, document = load(path)
-    options = server_options(configuration.spec.server, document)
+    options = replace(server_options(configuration.spec.server, document), name=configuration.metadata.name)
+    logger.info("configuration %s from %s", configuration.metadata.name, path)
     with from_configuration(configuration.spec, document) as verifier:
         return serve(verifier, options, announce=lambda address: announce(f"serving gRPC on {address}"))
 

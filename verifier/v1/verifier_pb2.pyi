@@ -972,10 +972,13 @@ class GetInfoResponse(_message.Message):
     TRUST_FIELD_NUMBER: _builtins.int
     POLICY_REVISION_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
+    CONFIGURATION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     version: _builtins.str
     policy_revision: _builtins.str
     """Revision of the policies in force."""
+    configuration: _builtins.str
+    """The configuration's metadata.name."""
     @_builtins.property
     def started_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -996,10 +999,11 @@ class GetInfoResponse(_message.Message):
         trust: _abc.Iterable[Global___TrustUsed] | None = ...,
         policy_revision: _builtins.str = ...,
         limits: Global___Limits | None = ...,
+        configuration: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["engines", b"engines", "limits", b"limits", "name", b"name", "policy_revision", b"policy_revision", "started_at", b"started_at", "trust", b"trust", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["configuration", b"configuration", "engines", b"engines", "limits", b"limits", "name", b"name", "policy_revision", b"policy_revision", "started_at", b"started_at", "trust", b"trust", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -13,10 +13,13 @@ from providers import factory
 from providers.document import Document
 from providers.errors import ConfigurationError
 from providers.interfaces import PolicyProvider
-from providers.policy import Mode
+from providers.policy import CLAIMS, Mode
 from providers.subject import Operation, Subject
 from pycosign.lab import Lab
+from pycosign.lab.identity import CLAIMS as LAB_CLAIMS
+from verifier.app import from_configuration
 from verifier.config import ServerSpec, json_schema, load
+from verifier.server.convert import CLAIM_FIELDS
 from verifier.server.options import ServerOptions
 from verifier.server.start import server_options
 
@@ -180,3 +183,33 @@ def test_every_field_is_documented() -> None:
     properties = {name for part in schema["$defs"].values() for name in part["properties"]}
     missing = {name for name in properties if f"`{name}`" not in text and f".{name}`" not in text}
     assert missing == set()
+
+
+def test_what_is_weakened_is_said_at_start(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    text = GOOD.replace("requireSCTs: true", "requireSCTs: false").replace(
+        "spec:\n", "spec:\n  registry: {insecurePlainHTTP: ['127.0.0.1:5000']}\n", 1
+    )
+    identities = text[text.index("        certificateIdentities") : text.index("        verifierConfig")]
+    path = folder / "weak.yaml"
+    path.write_text(text.replace(identities, "        unsafeIgnoreIdentities: true\n"), "utf-8")
+    configuration, document = load(path)
+    with from_configuration(configuration.spec, document):
+        warned = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert [
+        word for word in ("unsafeIgnoreIdentities", "requireSCTs", "127.0.0.1:5000") if word in str(warned)
+    ] == [
+        "unsafeIgnoreIdentities",
+        "requireSCTs",
+        "127.0.0.1:5000",
+    ]
+    caplog.clear()
+    path.write_text(GOOD, "utf-8")
+    configuration, document = load(path)
+    with from_configuration(configuration.spec, document):
+        assert caplog.records == []
+
+
+def test_claims_are_called_the_same_everywhere() -> None:
+    """In policies, on the wire, and in the certificates that the lab makes."""
+    assert set(CLAIM_FIELDS) == CLAIMS
+    assert set(LAB_CLAIMS) == CLAIMS
