@@ -305,6 +305,19 @@ def endless_empty_pages(call: Call) -> None:
     call.send(response(200, index(), Content_Type=INDEX, Link=f'<{call.path}>; rel="next"'))
 
 
+def two_links(call: Call) -> None:
+    # Whoever reads one line of the two may read the wrong one.
+    call.send(
+        b"HTTP/1.1 200 OK\r\nContent-Type: "
+        + INDEX.encode()
+        + b"\r\nContent-Length: %d\r\n" % len(index())
+        + b"Link: <"
+        + call.path.encode()
+        + b'>; rel="next"\r\nLink: </a>; rel="first"\r\n\r\n'
+        + index()
+    )
+
+
 def page_elsewhere(call: Call) -> None:
     call.send(response(200, index(), Content_Type=INDEX, Link='<http://127.0.0.2/next>; rel="next"'))
 

@@ -53,7 +53,7 @@ REMEDIES: dict[ReasonCode, str] = {
     " stays so: the registry may be slow.",
     ReasonCode.POLICY_UNAVAILABLE: "The policies cannot be read at the moment; tell the operator.",
     ReasonCode.IMAGE_NOT_FOUND: "Push the image first, and check name, tag and spelling.",
-    ReasonCode.REGISTRY_UNAVAILABLE: "The registry cannot be reached from the verifier; try again.",
+    ReasonCode.REGISTRY_UNAVAILABLE: "The registry does not answer as it should at the moment; try again.",
     ReasonCode.REGISTRY_UNAUTHORIZED: "The registry wants credentials that the verifier does not have;"
     " tell the operator.",
     ReasonCode.REGISTRY_THROTTLED: "The registry limits requests at the moment; try again later.",

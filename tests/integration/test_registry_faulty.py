@@ -43,7 +43,9 @@ from tests.faulty_registry import (
     response,
     says,
     stop_late,
+    two_links,
 )
+from verifier.explain import sentence
 from verifier.oci import RegistryStore
 
 DESCRIPTORS = Path("/proc/self/fd")
@@ -70,6 +72,17 @@ CASES: dict[str, tuple[Operation, Callable[[Call], None], ReasonCode]] = {
     "endless pages": (referrers, endless_pages, ReasonCode.LIMIT_EXCEEDED),
     "endless empty pages": (referrers, endless_empty_pages, ReasonCode.LIMIT_EXCEEDED),
     "a page elsewhere": (referrers, page_elsewhere, ReasonCode.REGISTRY_INVALID_RESPONSE),
+    "a next page in a second Link field": (referrers, two_links, ReasonCode.LIMIT_EXCEEDED),
+    "a Link that is not understood": (
+        referrers,
+        says(response(200, index(), Content_Type=INDEX, Link="</v2/x>; rel='next'")),
+        ReasonCode.REGISTRY_INVALID_RESPONSE,
+    ),
+    "a Link that is too long": (
+        referrers,
+        says(response(200, index(), Content_Type=INDEX, Link=f'</x?{"x" * 8200}>; rel="next"')),
+        ReasonCode.REGISTRY_INVALID_RESPONSE,
+    ),
     "endless redirects": (fetch, endless_redirects, ReasonCode.REGISTRY_INVALID_RESPONSE),
     "a redirect to cloud metadata": (
         fetch,
@@ -200,5 +213,13 @@ def test_misbehaviour_has_its_reason_within_the_deadline(case: str) -> None:
     ):
         error = ask(store, operation, registry.address)
         assert error.reason is reason, error.message
+        _says_what_to_do_once(sentence(error.reason, error.message))
         # What was left in a bad state is not used again.
         assert store._client._transport._pool._busy.total() == 0
+
+
+def _says_what_to_do_once(told: str) -> None:
+    """The core appends what to do about the reason (`verifier.explain.REMEDIES`); the finding does not."""
+    for advice in ("try again", "check the", "remove", "credentials", "push"):
+        assert told.lower().count(advice) <= 1, told
+    assert ".." not in told.replace("...", ""), told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -81,7 +81,7 @@ def test_an_image_that_is_not_there(world: World, name: str) -> None:
         world.store.resolve(Reference.parse(f"{host}/{name}"), Budget(5))
     assert refused.value.reason is ReasonCode.IMAGE_NOT_FOUND
     expected = {"demo/gone:v1": "no repository demo/gone", "demo/app:gone": "no tag gone in demo/app"}
-    assert expected.get(name, "no manifest sha256:1111") in refused.value.message
+    assert refused.value.message.endswith(expected.get(name, f"no manifest sha256:{'1' * 64} in demo/app"))
 
 
 def test_a_referrer_is_found_and_fetched_in_the_fewest_requests(world: World) -> None:
@@ -113,6 +113,20 @@ def test_types_are_looked_at_where_the_api_gives_them_and_not_in_the_tag_schema(
 
 def test_no_referrers(world: World) -> None:
     assert world.listed(BUNDLE) == []
+
+
+def test_a_registry_that_takes_the_tag_for_the_digest() -> None:
+    """GitLab's answers the fallback tag of a subject with the subject: that lists nothing."""
+
+    def behave(call: Call) -> None:
+        if "/referrers/" in call.path:
+            call.send(response(404))
+        else:
+            call.send(response(200, manifest(), Content_Type=MANIFEST))
+
+    image = Descriptor(MANIFEST, digest_of(manifest()), len(manifest()))
+    with FaultyRegistry(behave) as registry, RegistryStore(plain_http={registry.address}) as store:
+        assert list(store.referrers(f"{registry.address}/demo/app", image, (), Budget(10))) == []
 
 
 def test_many_threads_share_one_store(world: World) -> None:
@@ -184,31 +198,185 @@ def test_content_that_is_larger_than_the_cap_is_not_asked_for(world: World) -> N
     assert world.requests == []
 
 
+GOOD = "sha256:" + "1" * 64
+ENTRY = {"mediaType": MANIFEST, "digest": GOOD, "size": 10}
+IMAGE = Descriptor(MANIFEST, digest_of(manifest()), len(manifest()))
+
+
+def listing(*entries: object) -> bytes:
+    return json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}).encode()
+
+
+def read(behave: Callable[[Call], None], *types: str) -> tuple[list[str], UnavailableError | None, list[str]]:
+    """The referrers a registry lists, the error after them, and what it was asked."""
+    found: list[Descriptor] = []
+    with FaultyRegistry(behave) as registry, RegistryStore(plain_http={registry.address}) as store:
+        try:
+            _each(store.referrers(f"{registry.address}/demo/app", IMAGE, types, Budget(10)), found)
+        except UnavailableError as error:
+            return [d.digest for d in found], error, registry.paths()
+        return [d.digest for d in found], None, registry.paths()
+
+
 @pytest.mark.parametrize("api", [True, False])
 def test_an_entry_that_cannot_be_read_comes_after_all_others(api: bool) -> None:
     """Whoever may push may add one; it must neither hide a signature nor pass for "there is nothing else"."""
-    good, entry = "sha256:" + "1" * 64, {"mediaType": MANIFEST, "size": 10}
-    listing = json.dumps(
-        {
-            "schemaVersion": 2,
-            "mediaType": INDEX,
-            "manifests": [{**entry, "digest": "sha512:" + "0" * 128}, {**entry, "digest": good}],
-        }
-    ).encode()
+    listed = listing({**ENTRY, "digest": "sha512:" + "0" * 128}, ENTRY)
 
     def behave(call: Call) -> None:
         if "/referrers/" in call.path and not api:
             call.send(response(404))
         else:
-            call.send(response(200, listing, Content_Type=INDEX))
+            call.send(response(200, listed, Content_Type=INDEX))
 
-    found: list[Descriptor] = []
-    image = Descriptor(MANIFEST, digest_of(manifest()), len(manifest()))
+    found, error, _ = read(behave)
+    assert found == [GOOD]
+    assert error is not None
+    assert error.reason is ReasonCode.REGISTRY_INVALID_RESPONSE
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"artifactType": "x"},
+        {"artifactType": 5},
+        {"artifactType": "text/plain; charset=utf-8"},
+        {"annotations": {"a": 1}},
+        {"annotations": {"a": "1", "A": "2"}},
+        {"annotations": {str(number): "" for number in range(1001)}},
+    ],
+)
+def test_no_entry_spoils_a_listing(odd: dict[str, object]) -> None:
+    """A registry copies them from whatever anyone pushed. What has no type that can be read has to be fetched."""
+    other = {**ENTRY, "digest": "sha256:" + "2" * 64, **odd}
+    listed = listing(other, {**ENTRY, "artifactType": BUNDLE})
+    found, error, _ = read(lambda call: call.send(response(200, listed, Content_Type=INDEX)), BUNDLE)
+    assert (found, error) == (["sha256:" + "2" * 64, GOOD], None)
+
+
+def test_types_are_told_apart_here_and_not_by_the_registry() -> None:
+    """It takes one type, and need not heed it; engines read several."""
+    listed = listing(
+        {**ENTRY, "artifactType": SBOM}, {**ENTRY, "digest": digest_of(b"x"), "artifactType": BUNDLE}
+    )
+    found, error, paths = read(lambda call: call.send(response(200, listed, Content_Type=INDEX)), SBOM)
+    assert (found, error) == ([GOOD], None)
+    assert paths == [f"/v2/demo/app/referrers/{IMAGE.digest}"]
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "</v2/x?last=1>; rel='next'",
+        "</v2/x?last=" + "a" * 8200 + '>; rel="next"',
+        "/v2/x; rel=next",
+        "</v2/x>",
+    ],
+)
+def test_a_page_whose_link_is_not_understood_is_not_taken_for_the_last(link: str) -> None:
+    page = response(200, listing(ENTRY), Content_Type=INDEX, Link=link)
+    found, error, paths = read(lambda call: call.send(page))
+    assert found == [GOOD]
+    assert error is not None
+    assert error.reason is ReasonCode.REGISTRY_INVALID_RESPONSE
+    assert "link to its next page" in error.message
+    assert len(paths) == 1
+
+
+def test_no_link_line_hides_another() -> None:
+    """Fields may come in several lines (RFC 9110 s5.3)."""
+    first, last = listing(ENTRY), listing({**ENTRY, "digest": "sha256:" + "2" * 64})
+    lines = ['</v2/demo/app/more>; rel="next"', '</v2/demo/app>; rel="first"']
+
+    def behave(call: Call) -> None:
+        page, links = (last, []) if call.path.endswith("/more") else (first, lines)
+        head = ["HTTP/1.1 200 OK", f"Content-Type: {INDEX}", f"Content-Length: {len(page)}"]
+        call.send("\r\n".join([*head, *(f"Link: {link}" for link in links), "", ""]).encode() + page)
+
+    assert read(behave)[:2] == ([GOOD, "sha256:" + "2" * 64], None)
+
+
+def test_a_registry_without_the_api_and_without_the_tag_has_no_referrers() -> None:
+    found, error, paths = read(lambda call: call.send(response(404)))
+    assert (found, error) == ([], None)
+    assert [path.split("/")[4] for path in paths] == ["referrers", "manifests"]
+
+
+@pytest.mark.parametrize("status", [400, 406])
+def test_what_others_answer_for_want_of_the_api_says_less_than_404(status: int) -> None:
+    """Registries that have the API answer 400 too. The tag's list counts; no tag does not mean no referrers."""
+
+    def behave(call: Call) -> None:
+        if "/referrers/" in call.path:
+            call.send(response(status))
+        elif listed:
+            call.send(response(200, listed, Content_Type=INDEX))
+        else:
+            call.send(response(404))
+
+    listed = listing(ENTRY)
+    assert read(behave)[:2] == ([GOOD], None)
+    listed = b""
+    found, error, _ = read(behave)
+    assert found == []
+    assert error is not None
+    assert error.reason is ReasonCode.REGISTRY_INVALID_RESPONSE
+    assert f"answers {status}" in error.message
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (401, ReasonCode.REGISTRY_UNAUTHORIZED),
+        (403, ReasonCode.REGISTRY_UNAUTHORIZED),
+        (405, ReasonCode.REGISTRY_INVALID_RESPONSE),
+        (410, ReasonCode.REGISTRY_INVALID_RESPONSE),
+        (429, ReasonCode.REGISTRY_THROTTLED),
+        (500, ReasonCode.REGISTRY_UNAVAILABLE),
+        (501, ReasonCode.REGISTRY_UNAVAILABLE),
+        (502, ReasonCode.REGISTRY_UNAVAILABLE),
+        (503, ReasonCode.REGISTRY_UNAVAILABLE),
+        (504, ReasonCode.REGISTRY_UNAVAILABLE),
+    ],
+)
+def test_a_registry_that_fails_is_not_one_without_the_api(status: int, reason: ReasonCode) -> None:
+    """Were it, whoever makes the question for referrers fail would turn "could not check" into "unsigned"."""
+    found, error, paths = read(
+        lambda call: call.send(response(status if "/referrers/" in call.path else 404))
+    )
+    assert found == []
+    assert error is not None
+    assert error.reason is reason
+    assert len(paths) == 1
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        {"mediaType": "weights", "digest": GOOD, "size": 1},
+        {"mediaType": SBOM, "digest": "sha512:" + "0" * 128, "size": 1},
+        {},
+    ],
+)
+def test_an_artifact_is_resolved_whatever_its_layers_are(layer: dict[str, object]) -> None:
+    """A signature is about its digest; none of its layers is fetched."""
+    unusual = manifest(layers=[layer])
+    answer = response(200, unusual, Content_Type=MANIFEST)
     with (
-        FaultyRegistry(behave) as registry,
+        FaultyRegistry(lambda call: call.send(answer)) as registry,
         RegistryStore(plain_http={registry.address}) as store,
-        pytest.raises(UnavailableError) as caught,
     ):
-        _each(store.referrers(f"{registry.address}/demo/app", image, (), Budget(10)), found)
-    assert [descriptor.digest for descriptor in found] == [good]
-    assert caught.value.reason is ReasonCode.REGISTRY_INVALID_RESPONSE
+        found = store.resolve(Reference.parse(f"{registry.address}/demo/model:v1"), Budget(5))
+    assert found == Descriptor(MANIFEST, digest_of(unusual), len(unusual))
+
+
+def test_an_image_of_docker_schema_1_is_named_as_such() -> None:
+    answer = response(200, manifest(schemaVersion=1), Content_Type=MANIFEST)
+    with (
+        FaultyRegistry(lambda call: call.send(answer)) as registry,
+        RegistryStore(plain_http={registry.address}) as store,
+        pytest.raises(UnavailableError) as refused,
+    ):
+        store.resolve(Reference.parse(f"{registry.address}/demo/app:v1"), Budget(5))
+    assert refused.value.reason is ReasonCode.REGISTRY_INVALID_RESPONSE
+    assert "not of schema version 2" in refused.value.message

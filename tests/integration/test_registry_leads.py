@@ -75,6 +75,31 @@ def test_an_anonymous_token_is_got_once_and_used_for_its_repository() -> None:
         assert "authorization" not in registry.calls[4].fields
 
 
+def test_a_challenge_in_the_first_of_several_lines_is_read() -> None:
+    """Registries that also take passwords say so in a line of its own (RFC 9110 s11.6.1)."""
+
+    def behave(call: Call) -> None:
+        if "/v2/" in call.path and "authorization" not in call.fields:
+            bearer = f'WWW-Authenticate: Bearer realm="http://{call.fields["host"]}/token"'
+            lines = [
+                "HTTP/1.1 401 X",
+                bearer,
+                'WWW-Authenticate: Basic realm="x"',
+                "Content-Length: 0",
+                "",
+                "",
+            ]
+            call.send("\r\n".join(lines).encode())
+        else:
+            Guarded()(call)
+
+    with (
+        FaultyRegistry(behave) as registry,
+        RegistryStore(plain_http=frozenset({registry.address})) as store,
+    ):
+        assert resolve(store, registry).media_type == MANIFEST
+
+
 def test_a_token_that_is_no_longer_taken_is_replaced_once() -> None:
     guarded = Guarded()
     with (
@@ -89,7 +114,7 @@ def test_a_token_that_is_no_longer_taken_is_replaced_once() -> None:
         with pytest.raises(UnavailableError) as refused:
             resolve(store, registry)
         assert refused.value.reason is ReasonCode.REGISTRY_UNAUTHORIZED
-        assert "credentials" in refused.value.message
+        assert "the image is private or does not exist" in refused.value.message
         assert "second" not in refused.value.message
         assert len(registry.calls) == 9
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -244,15 +245,6 @@ def test_a_proxy_that_refuses_or_hangs() -> None:
             assert error(store, "ghcr.io", 0.5).reason is reason
 
 
-@pytest.mark.parametrize("registry", ["registry.example:0", "registry.example:99999", "[:::]"])
-def test_a_registry_that_cannot_be(registry: str) -> None:
-    def lookup(_host: str, _port: int) -> list[Address]:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    with RegistryStore(proxies=DIRECT, lookup=lookup) as store:
-        assert error(store, registry).reason is ReasonCode.REGISTRY_UNAVAILABLE
-
-
 def test_a_name_that_the_system_does_not_know() -> None:
     with RegistryStore(proxies=DIRECT) as store:
         refused = error(store, f"{'a' * 64}.invalid")
@@ -260,19 +252,59 @@ def test_a_name_that_the_system_does_not_know() -> None:
         assert "looked up" in refused.message
 
 
-def test_configuration_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
-    empty = tmp_path / "empty.pem"
-    empty.write_text("no certificate")
-    for arguments in (
-        {"ca_file": tmp_path / "missing.pem"},
-        {"ca_file": empty},
-        {"plain_http": frozenset({"http://registry.example"})},
-        {"plain_http": frozenset({"Registry.example"})},
-        {"plain_http": frozenset({"registry.example/path"})},
-        {"user_agent": "two\r\nlines"},
-    ):
-        with pytest.raises(ConfigurationError):
-            RegistryStore(**arguments)
+NO_HOST = "write host or host:port, without a scheme"
+NO_TOKEN_HOST = "write the host alone, in lower case, without scheme and port"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem", "remedy"),
+    [
+        ({"plain_http": {"http://x"}}, "not a registry host: 'http://x'", NO_HOST),
+        ({"plain_http": {"x.example/path"}}, "not a registry host: 'x.example/path'", NO_HOST),
+        ({"plain_http": {"x.example:99999"}}, "not a registry host: 'x.example:99999'", NO_HOST),
+        ({"plain_http": {""}}, "not a registry host: ''", NO_HOST),
+        (
+            {"plain_http": {"X.example"}},
+            "not a registry host as references are read here: 'X.example'",
+            "write x.example",
+        ),
+        ({"token_hosts": {"https://auth.example"}}, "not a host: 'https://auth.example'", NO_TOKEN_HOST),
+        ({"token_hosts": {"auth.example:443"}}, "not a host: 'auth.example:443'", NO_TOKEN_HOST),
+        ({"token_hosts": {"Auth.example"}}, "not a host: 'Auth.example'", NO_TOKEN_HOST),
+        ({"token_hosts": {"auth.example/token"}}, "not a host: 'auth.example/token'", NO_TOKEN_HOST),
+        ({"token_hosts": {""}}, "not a host: ''", NO_TOKEN_HOST),
+        ({"user_agent": "two\r\nlines"}, "the user agent is not printable ASCII, 1 to 200 characters", ""),
+    ],
+)
+def test_configuration_that_cannot_be_used_is_refused(
+    arguments: dict[str, Any], problem: str, remedy: str
+) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        RegistryStore(**arguments)
+    assert (refused.value.problem, refused.value.remedy) == (problem, remedy)
+
+
+def test_token_hosts_are_named_as_challenges_name_them() -> None:
+    RegistryStore(token_hosts={"auth.example", "10.0.0.1"}).close()
+
+
+def test_a_ca_file_that_cannot_be_used(tmp_path: Path, certificate: Path) -> None:
+    """Whether it is not there or is something else decides what there is to do."""
+    words, der, empty = tmp_path / "words.pem", tmp_path / "ca.der", tmp_path / "empty.pem"
+    words.write_text("no certificate")
+    der.write_bytes(ssl.PEM_cert_to_DER_cert(certificate.read_text().partition("-----BEGIN PRIVATE")[0]))
+    empty.touch()
+    for file in (words, der, empty):
+        with pytest.raises(ConfigurationError) as refused:
+            RegistryStore(ca_file=file)
+        assert refused.value.problem == "the CA file holds no certificates in PEM"
+        assert refused.value.file == str(file)
+        assert "-----BEGIN CERTIFICATE-----" in refused.value.remedy
+    for file, why in ((tmp_path / "missing.pem", "No such file or directory"), (tmp_path, "Is a directory")):
+        with pytest.raises(ConfigurationError) as refused:
+            RegistryStore(ca_file=file)
+        assert refused.value.problem == f"the CA file cannot be read: {why}"
+        assert refused.value.file == str(file)
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:

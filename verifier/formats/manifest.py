@@ -19,12 +19,22 @@ DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 MANIFEST_MEDIA_TYPES = (OCI_MANIFEST, DOCKER_MANIFEST)
 INDEX_MEDIA_TYPES = (OCI_INDEX, DOCKER_INDEX)
 
+# What only one of the two kinds has; containerd tells them apart by the same fields.
+_OF_MANIFESTS = frozenset({"config", "layers"})
+_OF_INDEXES = frozenset({"manifests"})
+# What readers take a document to be depends on these.
+_FIELDS = {
+    name.casefold(): name
+    for name in ("schemaVersion", "mediaType", "artifactType", "subject", *_OF_MANIFESTS, *_OF_INDEXES)
+}
+
 # distribution-spec 1.1, Pushing Manifests: registries should enforce 4 MiB at the least, and most allow no more.
 MAX_MANIFEST_SIZE = 4 << 20
 # Images have at most 127 layers (overlayfs); a .sig manifest has one for each signature ever added.
 MAX_LAYERS = 1000
 # Referrers of one image; the core looks at far fewer of them.
 MAX_MANIFESTS = 2000
+# Tools write a dozen; far more than a person would read.
 _MAX_ANNOTATIONS = 1000
 
 
@@ -44,7 +54,11 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """The readable entries of an image index, and how many are not (of another digest algorithm, say)."""
+    """The readable entries of an image index, and how many are not (of another digest algorithm, say).
+
+    An entry has a media type, digest, size and, where one can be read, an artifact type. Its annotations are
+    left: they decide nothing, and whoever may push chooses them.
+    """
 
     manifests: tuple[Descriptor, ...]
     unreadable: int
@@ -79,6 +93,28 @@ def _descriptor(document: object) -> Descriptor:
         raise _refuse(f"a descriptor is malformed: {error}") from error
 
 
+def _entry(document: object) -> Descriptor:
+    """An entry of an index. An artifact type that cannot be read is as good as none: fetch to know."""
+    if not isinstance(document, dict):
+        raise _refuse("a descriptor is not an object")
+    read = {name: document[name] for name in ("mediaType", "digest", "size") if name in document}
+    try:
+        return _descriptor({**read, "artifactType": document.get("artifactType", "")})
+    except VerificationError:
+        return _descriptor(read)
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    """The document. Annotations may have keys that differ in case only: below the top level those are two keys.
+
+    At the top, Go's readers take one for the other; to them it would be another document.
+    """
+    document = parse_object(data, max_size=MAX_MANIFEST_SIZE, fold_case=False)
+    if any(_FIELDS.get(key.casefold(), key) != key for key in document):
+        raise _refuse("a field of the document is not in the specification's spelling")
+    return document
+
+
 def _media_type(document: Mapping[str, Any], hint: str, known: tuple[str, ...]) -> str:
     """The one media type that the document and its transport agree on.
 
@@ -95,9 +131,21 @@ def _media_type(document: Mapping[str, Any], hint: str, known: tuple[str, ...]) 
         raise VerificationError(
             ReasonCode.UNSUPPORTED, f"media type {media_type[:100]!r} cannot be read here"
         )
-    if "manifests" in document and ("layers" in document or "config" in document):
+    foreign = _OF_MANIFESTS if media_type in INDEX_MEDIA_TYPES else _OF_INDEXES
+    if not foreign.isdisjoint(document):
         raise _refuse("the document is a manifest and an index at once")
     return media_type
+
+
+def media_type_of(data: bytes, hint: str) -> str:
+    """The media type of a manifest or index; ``hint`` is what the registry said it is.
+
+    What it lists is not looked at: an artifact may have layers of any kind, and a signature is about its digest.
+
+    Raises:
+        VerificationError: ``malformed``, or ``unsupported``: another kind of document (Docker's schema 1, say).
+    """
+    return _media_type(_parse(data), hint, (*MANIFEST_MEDIA_TYPES, *INDEX_MEDIA_TYPES))
 
 
 def parse_manifest(data: bytes, media_type: str = "") -> Manifest:
@@ -106,7 +154,7 @@ def parse_manifest(data: bytes, media_type: str = "") -> Manifest:
     Raises:
         VerificationError: ``malformed``, or ``unsupported``: another kind of document.
     """
-    document = parse_object(data, max_size=MAX_MANIFEST_SIZE)
+    document = _parse(data)
     agreed = _media_type(document, media_type, MANIFEST_MEDIA_TYPES)
     config = _descriptor(object_field(document, "config"))
     subject = document.get("subject")
@@ -128,7 +176,7 @@ def parse_index(data: bytes, media_type: str = "") -> Index:
     Raises:
         VerificationError: ``malformed``, or ``unsupported``: another kind of document.
     """
-    document = parse_object(data, max_size=MAX_MANIFEST_SIZE)
+    document = _parse(data)
     _media_type(document, media_type, INDEX_MEDIA_TYPES)
     if "manifests" not in document:
         raise _refuse("the index has no list of manifests")
@@ -137,7 +185,7 @@ def parse_index(data: bytes, media_type: str = "") -> Index:
     found, unreadable = [], 0
     for item in listed:
         try:
-            found.append(_descriptor(item))
+            found.append(_entry(item))
         except VerificationError:
             unreadable += 1
     return Index(tuple(found), unreadable)

@@ -83,8 +83,7 @@ def unauthorized(registry: str, status: int) -> UnavailableError:
     """The error for a registry that wants to know who asks."""
     return UnavailableError(
         ReasonCode.REGISTRY_UNAUTHORIZED,
-        f"registry {registry} answers {status}: the image is private or does not exist; give this verifier "
-        "credentials that may read it",
+        f"registry {registry} answers {status}: the image is private or does not exist",
     )
 
 
@@ -100,12 +99,11 @@ def _parse(answer: Answer, server: Origin, registry: Origin) -> tuple[str, float
         raise unauthorized(str(registry), answer.status)
     if answer.status == 429:
         raise UnavailableError(
-            ReasonCode.REGISTRY_THROTTLED,
-            f"token server {server} answers 429: too many requests; try again later",
+            ReasonCode.REGISTRY_THROTTLED, f"token server {server} answers 429: too many requests"
         )
     if answer.status >= 500:
         raise UnavailableError(
-            ReasonCode.REGISTRY_UNAVAILABLE, f"token server {server} answers {answer.status}; try again later"
+            ReasonCode.REGISTRY_UNAVAILABLE, f"token server {server} answers {answer.status}"
         )
     try:
         if answer.status != 200 or not answer.complete:

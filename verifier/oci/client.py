@@ -69,19 +69,8 @@ class RegistryClient:
         self._tokens = AnonymousTokens(limits, self._ask_for_token, token_hosts)
 
     def target(self, registry: str, path: str, rest: str) -> Target:
-        """The target of ``/v2/<path>/<rest>`` at ``registry``.
-
-        Raises:
-            UnavailableError: ``registry-unavailable``: nothing can be at such an address.
-        """
-        try:
-            origin = Origin.of_registry(registry, plain=registry in self._plain_http)
-        except ValueError as error:
-            raise UnavailableError(
-                ReasonCode.REGISTRY_UNAVAILABLE,
-                f"no registry can be at {registry}; check the name of the image",
-            ) from error
-        return Target(origin, f"/v2/{path}/{rest}")
+        """The target of ``/v2/<path>/<rest>`` at ``registry``, both as `providers.reference` gives them."""
+        return Target(Origin.of_registry(registry, plain=registry in self._plain_http), f"/v2/{path}/{rest}")
 
     def get(self, request: Request, budget: Budget) -> Answer:
         """The answer to ``request``: its status is 200 or in ``request.also``.
@@ -171,15 +160,12 @@ def _refusal(registry: str, answer: Answer) -> UnavailableError:
         return unauthorized(registry, status)
     if status == 429:
         after = retry_after(answer.headers.get("retry-after", ""))
-        when = "later" if after is None else f"in {after:.0f} s"
+        when = "" if after is None else f", come back in {after:.0f} s"
         return UnavailableError(
-            ReasonCode.REGISTRY_THROTTLED,
-            f"registry {registry} answers 429: too many requests; try again {when}",
+            ReasonCode.REGISTRY_THROTTLED, f"registry {registry} answers 429: too many requests{when}"
         )
     if status >= 500:
-        return UnavailableError(
-            ReasonCode.REGISTRY_UNAVAILABLE, f"registry {registry} answers {status}; try again later"
-        )
+        return UnavailableError(ReasonCode.REGISTRY_UNAVAILABLE, f"registry {registry} answers {status}")
     code = error_code(answer.body)
     return UnavailableError(
         ReasonCode.REGISTRY_INVALID_RESPONSE,

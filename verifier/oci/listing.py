@@ -3,15 +3,20 @@
 1. Ask the Referrers API, page after page.
 2. Where a registry has none, read the index under the tag ``sha256-<hex>`` (Referrers Tag Schema).
 
+That there is no API is said with 404; a registry that has it never answers so. Some without it have answered 400
+or 406 (go-containerregistry falls back on these three, 406 for Artifactory), but some with it answer 400 as well
+(Quay, for a manifest it cannot read). So after these two an index under the tag counts, and want of one does not
+mean that there are no referrers. Any other answer is a failure, and leads to no tag: were "500" taken for "no
+API", whoever makes the first question fail would turn "could not check" into "not signed".
+
 A listing is a hint: it grants nothing, and what it says of a type only saves fetching what is not wanted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from urllib.parse import urlencode
 
-from providers.descriptor import Descriptor
+from providers.descriptor import Descriptor, digest_of
 from providers.errors import UnavailableError, VerificationError
 from providers.reasons import ReasonCode
 
@@ -24,8 +29,9 @@ from .limits import RegistryLimits
 from .origin import Target
 from .transport import Answer
 
-# distribution-spec 1.1 says 404; the others are what registries without the API have answered in its place.
-_NO_API = frozenset({400, 404, 405, 406, 501})
+# distribution-spec 1.1, Listing Referrers: "MUST NOT return a 404" with the API.
+_NO_API = 404
+_PERHAPS_NO_API = frozenset({400, 406})
 
 
 class Listing:
@@ -45,17 +51,16 @@ class Listing:
 
         Raises:
             UnavailableError: also after what was in hand was yielded: ``limit-exceeded``, or
-                ``registry-invalid-response`` when entries could not be read.
+                ``registry-invalid-response`` when entries or the link to the next page could not be read.
         """
         unreadable = 0
         target = self._client.target(self._registry, self._path, f"referrers/{self._subject.digest}")
-        if len(artifact_types) == 1:  # the API takes one, and need not heed it
-            target = Target(target.origin, f"{target.path}?{urlencode({'artifactType': artifact_types[0]})}")
+        fall_back = frozenset({_NO_API, *_PERHAPS_NO_API})
         seen: set[str] = set()
         for page in range(self._limits.referrers_pages):
-            answer = self._ask(target, OCI_INDEX, budget, _NO_API if page == 0 else frozenset())
+            answer = self._ask(target, OCI_INDEX, budget, frozenset() if page else fall_back)  # 1
             if answer.status != 200:  # 2
-                index = self._tag_schema(budget)
+                index = self._tag_schema(answer.status, budget)
                 yield from self._unseen(index.manifests, seen)
                 self._complete(index.unreadable)
                 return
@@ -65,24 +70,37 @@ class Listing:
                 d for d in index.manifests if not artifact_types or d.artifact_type in ("", *artifact_types)
             )
             yield from self._unseen(wanted, seen)
-            link = next_link(answer.headers.get("link", ""))
-            if not link:
+            following = self._following(target, answer)
+            if following is None:
                 self._complete(unreadable)
                 return
-            target = self._following(target, link)
+            target = following
         raise self._too_many(f"{self._limits.referrers_pages} pages")
 
     def _complete(self, unreadable: int) -> None:
         """Say so when what was yielded is not all there is."""
         if unreadable:
-            raise self._invalid(f"{unreadable} of its entries are no descriptors with a sha256 digest")
+            raise self._invalid(f"entries that are no descriptors with a sha256 digest: {unreadable}")
 
-    def _tag_schema(self, budget: Budget) -> Index:
-        """What the tag-schema index names; no type is looked at, for older clients wrote the config's there."""
+    def _tag_schema(self, status: int, budget: Budget) -> Index:
+        """What the tag-schema index names, after the API answered ``status``.
+
+        No type is looked at, for older clients wrote the config's there. The subject itself under the tag (GitLab's
+        registry takes the tag for its digest) lists nothing.
+        """
         tag = self._subject.digest.replace(":", "-")
         target = self._client.target(self._registry, self._path, f"manifests/{tag}")
         answer = self._ask(target, ", ".join(INDEX_MEDIA_TYPES), budget, frozenset({404}))
-        return Index((), 0) if answer.status == 404 else self._parse(answer, INDEX_MEDIA_TYPES)
+        is_subject = answer.complete and digest_of(answer.body) == self._subject.digest
+        if answer.status != 404 and not is_subject:
+            return self._parse(answer, INDEX_MEDIA_TYPES)
+        if status == _NO_API:
+            return Index((), 0)
+        raise UnavailableError(
+            ReasonCode.REGISTRY_INVALID_RESPONSE,
+            f"registry {self._registry} answers {status} when asked for the referrers of {self._subject.digest} "
+            f"in {self._path}, and has no tag {tag} that would list them",
+        )
 
     def _ask(self, target: Target, accept: str, budget: Budget, also: frozenset[int]) -> Answer:
         request = Request(self._registry, self._path, target, accept, self._limits.manifest_bytes, also)
@@ -108,11 +126,15 @@ class Listing:
         except VerificationError as error:
             raise self._invalid(printable(error.message)) from error
 
-    def _following(self, target: Target, link: str) -> Target:
+    def _following(self, target: Target, answer: Answer) -> Target | None:
+        """The next page; ``None`` when ``answer`` says there is none."""
         try:
+            link = next_link(answer.headers.get("link", ""))
+            if not link:
+                return None
             following = target.join(link)
         except ValueError as error:
-            raise self._invalid("the link to its next page is not a usable URL") from error
+            raise self._invalid(f"the link to its next page cannot be followed ({error})") from error
         if following.origin != target.origin:
             raise self._invalid("the link to its next page leads elsewhere")
         return following
@@ -120,13 +142,13 @@ class Listing:
     def _invalid(self, problem: str) -> UnavailableError:
         return UnavailableError(
             ReasonCode.REGISTRY_INVALID_RESPONSE,
-            f"registry {self._registry} lists the referrers of {self._subject.digest} in {self._path}, but the "
-            f"list cannot be read: {problem}",
+            f"registry {self._registry} lists the referrers of {self._subject.digest} in {self._path}, but not "
+            f"all of the list can be read: {problem}",
         )
 
     def _too_many(self, limit: str) -> UnavailableError:
         return UnavailableError(
             ReasonCode.LIMIT_EXCEEDED,
             f"{self._path} at {self._registry} lists more referrers of {self._subject.digest} than are read here "
-            f"({limit}); remove some",
+            f"({limit})",
         )

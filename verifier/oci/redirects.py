@@ -64,8 +64,8 @@ def token_server(realm: str, registry: Origin, allowed: AbstractSet[str]) -> Tar
     if not known:
         raise _no_token(
             registry,
-            f"names the token server {host}, which is not its own; if that is right, add {host} to the token "
-            "servers this verifier may ask",
+            f"names the token server {host}, which is not its own; if that is right, add {host} to "
+            "registry.tokenHosts of the verifier's configuration",
         )
     return target
 

@@ -13,10 +13,10 @@ from typing import Self
 from providers.descriptor import Descriptor, digest_of
 from providers.errors import ConfigurationError, InvalidReferenceError, UnavailableError, VerificationError
 from providers.reasons import ReasonCode
-from providers.reference import Reference, parse_repository
+from providers.reference import Reference, parse_registry, parse_repository
 
 from ..budget import Budget
-from ..formats.manifest import INDEX_MEDIA_TYPES, MANIFEST_MEDIA_TYPES, parse_index, parse_manifest
+from ..formats.manifest import INDEX_MEDIA_TYPES, MANIFEST_MEDIA_TYPES, media_type_of
 from ..printable import printable
 from .addresses import Reach
 from .client import RegistryClient, Request, error_code
@@ -24,12 +24,13 @@ from .dial import LookUp, system_lookup
 from .headers import media_type
 from .limits import RegistryLimits
 from .listing import Listing
-from .origin import Origin
+from .origin import Origin, Target
 from .proxies import Proxies
 from .transport import Answer
 
 _ACCEPTED = (*MANIFEST_MEDIA_TYPES, *INDEX_MEDIA_TYPES)
 _ACCEPT = ", ".join(_ACCEPTED)
+# Browsers, which say the most, stay below 200 characters.
 _USER_AGENT = re.compile(r"[\x20-\x7e]{1,200}")
 
 
@@ -55,23 +56,19 @@ class RegistryStore:
         """Prepare; nothing is connected yet.
 
         Args:
-            plain_http: the registries, ``host[:port]`` as in a reference, that are spoken to in plain HTTP.
+            plain_http: registries, ``host[:port]`` as in a reference, that are spoken to in plain HTTP.
             ca_file: certificate authorities trusted besides the system's, PEM.
             limits: other limits than the default ones.
             user_agent: how requests introduce themselves.
             token_hosts: hosts that registries may name as token servers besides their own.
-            furthest: how far inside a network image names may lead; registries in ``plain_http`` are named by
-                the operator and may lie anywhere.
+            furthest: how far inside a network image names may lead; those in ``plain_http`` may lie anywhere.
             proxies: the way out; from the environment when not given.
             lookup: what turns names into addresses.
 
         Raises:
             ConfigurationError: one of them is unusable.
         """
-        for registry in plain_http:
-            _check_registry(registry)
-        if not _USER_AGENT.fullmatch(user_agent):
-            raise ConfigurationError("the user agent is not printable ASCII, 1 to 200 characters")
+        _check(plain_http, token_hosts, user_agent)
         self._limits = limits or RegistryLimits()
         self._client = RegistryClient(
             self._limits,
@@ -138,8 +135,8 @@ class RegistryStore:
                 f"registry {registry} lists {descriptor.digest} in {path} but does not have it; push it again",
             )
         if not answer.complete or len(answer.body) != descriptor.size:
-            size = f"{len(answer.body)} bytes" if answer.complete else "more"
-            raise _mismatch(repository, descriptor.digest, f"{size} instead of {descriptor.size} bytes")
+            size = f"{len(answer.body)} bytes in place of" if answer.complete else "more than"
+            raise _mismatch(repository, descriptor.digest, f"{size} {descriptor.size} bytes")
         digest = digest_of(answer.body)
         if digest != descriptor.digest:
             raise _mismatch(repository, descriptor.digest, f"content with the digest {digest}")
@@ -162,16 +159,38 @@ class RegistryStore:
         return self._client.get(Request(registry, path, target, _ACCEPT, limit, frozenset({404})), budget)
 
 
+def _check(plain_http: AbstractSet[str], token_hosts: AbstractSet[str], user_agent: str) -> None:
+    for registry in plain_http:
+        _check_registry(registry)
+    for host in token_hosts:
+        _check_token_host(host)
+    if not _USER_AGENT.fullmatch(user_agent):
+        raise ConfigurationError("the user agent is not printable ASCII, 1 to 200 characters")
+
+
 def _check_registry(registry: str) -> None:
     try:
-        named, _ = parse_repository(f"{registry}/x")
-        Origin.of_registry(registry, plain=True)
-    except (InvalidReferenceError, ValueError) as error:
-        raise ConfigurationError(f"not a registry host: {printable(registry)!r}") from error
+        named = parse_registry(registry)
+    except InvalidReferenceError as error:
+        raise ConfigurationError(
+            f"not a registry host: {printable(registry, 100)!r}",
+            remedy="write host or host:port, without a scheme",
+        ) from error
     if named != registry:
         raise ConfigurationError(
-            f"not a registry host as references spell it: {printable(registry)!r}",
-            remedy="write host or host:port in lower case, without a scheme",
+            f"not a registry host as references are read here: {registry!r}", remedy=f"write {named}"
+        )
+
+
+def _check_token_host(host: str) -> None:
+    try:
+        usable = Target.parse(f"https://{host}/") == Target(Origin("https", host, 443), "/")
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigurationError(
+            f"not a host: {printable(host, 100)!r}",
+            remedy="write the host alone, in lower case, without scheme and port",
         )
 
 
@@ -182,10 +201,15 @@ def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
     if ca_file is not None:
         try:
             context.load_verify_locations(cafile=ca_file)
-        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        except ssl.SSLError as error:
             raise ConfigurationError(
-                "the CA file cannot be read", file=str(ca_file), remedy="give certificates in PEM"
+                "the CA file holds no certificates in PEM",
+                file=str(ca_file),
+                remedy="give certificates as text, each from -----BEGIN CERTIFICATE----- to its end",
             ) from error
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise ConfigurationError(f"the CA file cannot be read: {why}", file=str(ca_file)) from error
     return context
 
 
@@ -199,14 +223,13 @@ def _checked_media_type(reference: Reference, answer: Answer) -> str:
             "manifest that can be read here",
         )
     try:
-        (parse_index if served in INDEX_MEDIA_TYPES else parse_manifest)(answer.body, served)
+        return media_type_of(answer.body, served)
     except VerificationError as error:
         raise UnavailableError(
             ReasonCode.REGISTRY_INVALID_RESPONSE,
             f"registry {reference.registry} serves a manifest of {reference} that cannot be read: "
             f"{printable(error.message)}",
         ) from error
-    return served
 
 
 def _not_found(reference: Reference, code: str) -> UnavailableError:
@@ -216,10 +239,7 @@ def _not_found(reference: Reference, code: str) -> UnavailableError:
         what = f"has no manifest {reference.digest} in {reference.path}"
     else:
         what = f"has no tag {reference.tag} in {reference.path}"
-    return UnavailableError(
-        ReasonCode.IMAGE_NOT_FOUND,
-        f"registry {reference.registry} {what}; check the name of the image, or push it",
-    )
+    return UnavailableError(ReasonCode.IMAGE_NOT_FOUND, f"registry {reference.registry} {what}")
 
 
 def _mismatch(repository: str, digest: str, got: str) -> UnavailableError:

@@ -98,7 +98,8 @@ class Transport:
         )
 
     def _read(self, response: HTTPResponse, connection: Connection, limit: int, budget: Budget) -> Answer:
-        fields = {name.lower(): value for name, value in response.headers.items()}
+        # Lines of one field are one list (RFC 9110 s5.3); `items` would leave the last line only.
+        fields = {name.lower(): value for name, value in response.headers.itermerged()}
         encoding = fields.get("content-encoding", "identity").strip().lower()
         if response.status != http.client.OK:
             limit = self._limits.error_bytes

@@ -21,6 +21,7 @@ from verifier.formats.manifest import (
     OCI_INDEX,
     OCI_MANIFEST,
     Index,
+    media_type_of,
     parse_index,
     parse_manifest,
 )
@@ -70,10 +71,9 @@ def test_the_hint_fills_in_and_must_agree() -> None:
 
 
 def test_an_index() -> None:
-    named = {**IMAGE, "artifactType": "application/x", "annotations": {"k": "v"}}
+    named = {**IMAGE, "artifactType": "application/x"}
     found = parse_index(index(manifests=[named, IMAGE]), OCI_INDEX).manifests
     assert [descriptor.artifact_type for descriptor in found] == ["application/x", ""]
-    assert found[0].annotations == (("k", "v"),)
     assert parse_index(index(manifests=[])) == Index((), 0)
     assert parse_index(index(manifests=None)) == Index((), 0)
     assert parse_index(index(mediaType=DOCKER_INDEX), DOCKER_INDEX).manifests
@@ -113,6 +113,89 @@ def test_an_entry_that_cannot_be_read_hides_no_other() -> None:
 
 
 @pytest.mark.parametrize(
+    "annotations", [{"a": "1"}, {"a": 1}, {str(n): "" for n in range(1001)}, "x", [], None]
+)
+def test_annotations_of_a_listing_decide_nothing_and_spoil_nothing(annotations: object) -> None:
+    found = parse_index(index(manifests=[{**IMAGE, "annotations": annotations}]))
+    assert found == parse_index(index())
+    assert found.manifests[0].annotations == ()
+
+
+@pytest.mark.parametrize("stated", ["x", 5, "text/plain; charset=utf-8", "", None, [], "a" * 200 + "/b"])
+def test_an_artifact_type_that_cannot_be_read_is_as_good_as_none(stated: object) -> None:
+    assert parse_index(index(manifests=[{**IMAGE, "artifactType": stated}])) == parse_index(index())
+
+
+def test_keys_that_differ_in_case_only_are_harmless_where_nothing_is_read() -> None:
+    """Whoever may push chooses the annotations, and a registry copies them into the listing."""
+    twins = {"a": "1", "A": "2"}
+    assert parse_index(index(manifests=[{**IMAGE, "annotations": twins}, IMAGE])).unreadable == 0
+    assert parse_manifest(manifest(annotations=twins)).annotations == (("A", "2"), ("a", "1"))
+    assert media_type_of(manifest(annotations=twins), OCI_MANIFEST) == OCI_MANIFEST
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        manifest(Layers=[]),
+        manifest(MANIFESTS=[]),
+        manifest(MediaType=OCI_INDEX),
+        manifest(annotations={})[:-2] + b'"a": "1", "a": "2"}}',
+    ],
+)
+def test_keys_that_make_two_documents_of_one_are_not(data: bytes) -> None:
+    """Go's readers fold case: to them these are other documents (CVE-2021-41190)."""
+    for parse in (parse_manifest, media_type_of):
+        with pytest.raises(VerificationError) as caught:
+            parse(data, OCI_MANIFEST)
+        assert caught.value.reason is ReasonCode.MALFORMED
+
+
+@pytest.mark.parametrize(
+    ("data", "hint"),
+    [
+        (manifest(layers=[{**LAYER, "mediaType": "weights"}]), OCI_MANIFEST),
+        (manifest(layers=[{**LAYER, "digest": "sha512:" + "0" * 128}]), OCI_MANIFEST),
+        (manifest(layers=[LAYER] * 1001, config=None, subject=5), OCI_MANIFEST),
+        (manifest(annotations={"a": 1}, artifactType="x"), OCI_MANIFEST),
+        (b'{"schemaVersion": 2}', DOCKER_MANIFEST),
+        (index(manifests=[{**IMAGE, "digest": "sha512:" + "0" * 128}] * 2001), OCI_INDEX),
+        (index(mediaType=DOCKER_INDEX), DOCKER_INDEX),
+        (b'{"schemaVersion": 2, "manifests": null}', OCI_INDEX),
+    ],
+)
+def test_the_kind_of_a_document_does_not_depend_on_what_it_lists(data: bytes, hint: str) -> None:
+    """It is what a signature is about; nothing in it is fetched."""
+    assert media_type_of(data, hint) == hint
+
+
+@pytest.mark.parametrize(
+    ("data", "hint", "reason"),
+    [
+        (manifest(manifests=[]), OCI_MANIFEST, ReasonCode.MALFORMED),
+        (index(layers=[]), OCI_INDEX, ReasonCode.MALFORMED),
+        (b'{"schemaVersion": 2, "manifests": []}', OCI_MANIFEST, ReasonCode.MALFORMED),
+        (b'{"schemaVersion": 2, "layers": []}', OCI_INDEX, ReasonCode.MALFORMED),
+        (b'{"schemaVersion": 2, "config": {}}', DOCKER_INDEX, ReasonCode.MALFORMED),
+        (manifest(), OCI_INDEX, ReasonCode.MALFORMED),
+        (manifest(), DOCKER_MANIFEST, ReasonCode.MALFORMED),
+        (manifest(mediaType=5), OCI_MANIFEST, ReasonCode.MALFORMED),
+        (manifest() + b" " * MAX_MANIFEST_SIZE, OCI_MANIFEST, ReasonCode.MALFORMED),
+        (b"[]", OCI_MANIFEST, ReasonCode.MALFORMED),
+        (b"<html>", OCI_MANIFEST, ReasonCode.MALFORMED),
+        (manifest(schemaVersion=1), OCI_MANIFEST, ReasonCode.UNSUPPORTED),
+        (manifest(schemaVersion=True), OCI_MANIFEST, ReasonCode.UNSUPPORTED),
+        (manifest(schemaVersion=None), OCI_MANIFEST, ReasonCode.UNSUPPORTED),
+        (manifest(mediaType=BUNDLE_V03), BUNDLE_V03, ReasonCode.UNSUPPORTED),
+    ],
+)
+def test_a_document_of_no_kind_or_of_two(data: bytes, hint: str, reason: ReasonCode) -> None:
+    with pytest.raises(VerificationError) as caught:
+        media_type_of(data, hint)
+    assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize(
     "data",
     [
         index(layers=[]),
@@ -138,7 +221,13 @@ def test_other_documents(data: bytes) -> None:
 @given(data=st.data())
 def test_any_change_gives_a_value_or_our_error(data: st.DataObject) -> None:
     parse, good = data.draw(
-        st.sampled_from([(parse_manifest, manifest(subject=IMAGE)), (parse_index, index())])
+        st.sampled_from(
+            [
+                (parse_manifest, manifest(subject=IMAGE)),
+                (parse_index, index()),
+                (lambda changed: media_type_of(changed, OCI_MANIFEST), manifest()),
+            ]
+        )
     )
     mutant = bytearray(good)
     for _ in range(data.draw(st.integers(0, 4))):

@@ -6,6 +6,7 @@ import pytest
 
 from providers.errors import ConfigurationError, UnavailableError
 from providers.reasons import ReasonCode
+from providers.reference import parse_repository
 from verifier.oci.addresses import Reach, reach_of
 from verifier.oci.origin import Origin, Target
 from verifier.oci.proxies import Proxies
@@ -96,6 +97,16 @@ def test_the_registry_behind_docker_io() -> None:
 
 
 @pytest.mark.parametrize(
+    "registry",
+    ["a" * 63 + ".b", "a.b:1", "a-b.c:65535", "10.0.0.1", "0.0.0.0:5000", "[::]", "[::1]:5000", "1a.b-c"],
+)
+def test_whatever_registry_a_reference_may_name_has_an_origin(registry: str) -> None:
+    named, _ = parse_repository(f"{registry}/demo")
+    assert named == registry
+    assert str(Origin.of_registry(named, plain=False)) == registry
+
+
+@pytest.mark.parametrize(
     ("location", "expected"),
     [
         ("https://storage.example/x?sig=1", "https://storage.example/x?sig=1"),
@@ -171,6 +182,12 @@ def test_token_servers_that_are_not(registry: str, realm: str) -> None:
     with pytest.raises(UnavailableError) as refused:
         token_server(realm, Origin.of_registry(registry, plain=False), frozenset())
     assert refused.value.reason is ReasonCode.REGISTRY_UNAUTHORIZED
+
+
+def test_the_refusal_of_a_token_server_names_the_field_that_allows_it() -> None:
+    with pytest.raises(UnavailableError) as refused:
+        token_server("https://login.example/token", GHCR.origin, frozenset())
+    assert "add login.example to registry.tokenHosts" in refused.value.message
 
 
 def test_a_plain_registry_may_name_its_own_host_only() -> None:
