@@ -19,6 +19,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SOURCES = ("providers", "verifier", "pycosign", "tests", "docs", "pyproject.toml")
 REQUIREMENTS = "tests/unit/test_requirements.py::test_requirement_"
+FAULTY = "tests/integration/test_registry_faulty.py::test_misbehaviour_has_its_reason_within_the_deadline"
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ REMOVALS = {
         "verifier/oci/registry.py",
         "if digest != descriptor.digest:",
         "if False:",
-        "tests/integration/test_registry_faulty.py::test_misbehaviour_has_its_reason_within_the_deadline",
+        FAULTY,
     ),
     # 5
     "5 a broken one hides": Removal(
@@ -107,6 +108,12 @@ REMOVALS = {
         "self._compiled.fullmatch(text)",
         "self._compiled.search(text)",
         f"{REQUIREMENTS}7_a_pattern_matches_the_whole_identity",
+    ),
+    "7 linear time": Removal(
+        "providers/policy.py",
+        "return re2.compile(pattern, options)",
+        'return __import__("re").compile(pattern)',
+        "tests/unit/providers/test_policy.py::test_patterns_that_are_not_re2_are_refused",
     ),
     "7 issuer": Removal(
         "verifier/judge.py",
@@ -150,6 +157,48 @@ REMOVALS = {
         "    if len(data) > max_size:",
         "    if False:",
         f"{REQUIREMENTS}8_what_is_parsed_is_bounded",
+    ),
+    "8 streamed bytes": Removal(
+        "verifier/oci/transport.py",
+        "response.read1(min(_CHUNK, left + 1))",
+        "response.read1(_CHUNK)",
+        "tests/integration/test_registry_recovery.py::test_no_more_is_read_than_the_limit",
+    ),
+    "8 blob bytes": Removal(
+        "verifier/oci/registry.py",
+        "        if descriptor.size > cap:",
+        "        if False:",
+        "tests/integration/test_registry_honest.py::test_content_that_is_larger_than_the_cap_is_not_asked_for",
+    ),
+    "8 listed referrers": Removal(
+        "verifier/oci/listing.py",
+        "            if len(seen) == self._limits.referrers:",
+        "            if False:",
+        "tests/integration/test_registry_honest.py::test_past_the_cap_what_is_in_hand_comes_first",
+    ),
+    "8 pages": Removal(
+        "verifier/oci/listing.py",
+        "for page in range(self._limits.referrers_pages):",
+        "for page in range(1000):",
+        "tests/integration/test_registry_recovery.py::test_pages_of_a_listing_are_counted",
+    ),
+    "8 redirects": Removal(
+        "verifier/oci/client.py",
+        "for hop in range(self._limits.redirects + 1):",
+        "for hop in range(1000):",
+        FAULTY,
+    ),
+    "8 certificates": Removal(
+        "verifier/formats/bundle.py",
+        "limit=MAX_CERTIFICATES)",
+        "limit=1000)",
+        "tests/unit/formats/test_bundle.py::test_malformed",
+    ),
+    "8 dripped bytes": Removal(
+        "verifier/oci/deadline.py",
+        "watch.handle.shutdown(socket.SHUT_RDWR)",
+        "pass",
+        FAULTY,
     ),
     "8 requests": Removal(
         "verifier/budget.py",

@@ -85,8 +85,8 @@ class Listing:
     def _tag_schema(self, status: int, budget: Budget) -> Index:
         """What the tag-schema index names, after the API answered ``status``.
 
-        No type is looked at, for older clients wrote the config's there. The subject itself under the tag (GitLab's
-        registry takes the tag for its digest) lists nothing.
+        No type is looked at, for older clients wrote the config's there. The subject itself under the tag
+        (GitLab's registry takes the tag for its digest) lists nothing.
         """
         tag = self._subject.digest.replace(":", "-")
         target = self._client.target(self._registry, self._path, f"manifests/{tag}")
