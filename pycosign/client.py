@@ -1,49 +1,93 @@
 """A small client of the gRPC service.
 
-with VerifierClient("127.0.0.1:8443") as client:
+with VerifierClient("127.0.0.1:50051") as client:
     verdict = client.validate("ghcr.io/org/app:v1", namespace="prod", timeout=3.0)
     if not verdict.admitted: ...
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from types import TracebackType
 from typing import Self
 
 import grpc
 
-from verifier.v1 import verifier_pb2, verifier_pb2_grpc
+from providers.descriptor import Descriptor
+from providers.errors import UnavailableError
+from verifier.results import ValidationResult, VerificationResult, VerifierInfo
+from verifier.server.answers import validation_result_from_message, verification_result_from_message
+from verifier.server.convert import descriptor_to_message
+from verifier.v1 import verifier_pb2 as pb
+from verifier.v1.verifier_pb2_grpc import VerifierServiceStub
+from verifier.verdict import Outcome
 
 
 class VerifierClient:
-    """Asks one server. Safe to share between threads. Every call may raise ``grpc.RpcError``; a caller that
-    decides admission treats that as "not admitted"."""
+    """Asks one server. Safe to share between threads.
+
+    ``admitted`` decides whether the artifact may run, after the policies' modes; ``outcome`` is what the
+    evidence says. Nothing else decides: a ``reason`` or a ``message`` explains. An answer that this version does
+    not understand proves nothing and becomes "could not check", not admitted.
+
+    Every call may raise ``grpc.RpcError``: the question was malformed, the server was not there, or time was up.
+    An error is not an admission.
+
+    Times are in seconds. A call waits for a server that is still starting, as long as its ``timeout`` allows.
+    """
 
     def __init__(self, address: str) -> None:
         self._channel = grpc.insecure_channel(address)
-        self._stub = verifier_pb2_grpc.VerifierServiceStub(self._channel)
+        self._stub = VerifierServiceStub(self._channel)
 
-    def validate(
-        self, reference: str, *, namespace: str = "", timeout: float = 10.0
-    ) -> verifier_pb2.ValidationResult:
-        """The verdict on ``reference``; ``timeout`` is in seconds."""
-        request = verifier_pb2.ValidateRequest(reference=reference, namespace=namespace)
-        return self._stub.Validate(request, timeout=timeout, wait_for_ready=True)
+    def validate(self, reference: str, *, namespace: str = "", timeout: float = 10.0) -> ValidationResult:
+        """May the artifact that ``reference`` names run?"""
+        request = pb.ValidateRequest(reference=reference, namespace=namespace)
+        return _validation(reference, self._stub.Validate(request, timeout=timeout, wait_for_ready=True))
 
     def validate_many(
         self, references: Iterable[str], *, namespace: str = "", timeout: float = 60.0
-    ) -> Iterator[verifier_pb2.ValidationResult]:
-        """The verdict on each of ``references``, as they arrive; ``request_id`` repeats what was asked."""
-        requests = (
-            verifier_pb2.ValidateRequest(reference=name, namespace=namespace, request_id=name)
-            for name in references
-        )
-        return self._stub.ValidateMany(requests, timeout=timeout, wait_for_ready=True)
+    ) -> Generator[tuple[str, ValidationResult], None, None]:
+        """Each of ``references`` with its verdict, as they arrive and not in the order of asking.
 
-    def info(self, *, timeout: float = 10.0) -> verifier_pb2.GetInfoResponse:
-        """What the server is and what it trusts."""
-        return self._stub.GetInfo(verifier_pb2.GetInfoRequest(), timeout=timeout, wait_for_ready=True)
+        Whatever has got no verdict when this ends or raises is not admitted. ``references`` is read from
+        another thread.
+        """
+        requests = (
+            pb.ValidateRequest(reference=name, namespace=namespace, request_id=name) for name in references
+        )
+        answers = self._stub.ValidateMany(requests, timeout=timeout, wait_for_ready=True)
+        try:
+            for answer in answers:
+                yield answer.request_id, _validation(answer.request_id, answer)
+        finally:
+            answers.cancel()  # who has heard enough lets the server stop
+
+    def verify(
+        self,
+        repository: str,
+        subject: Descriptor,
+        artifact: Descriptor,
+        *,
+        namespace: str = "",
+        timeout: float = 10.0,
+    ) -> VerificationResult:
+        """Does the one signature ``artifact`` satisfy every policy that speaks for ``subject``? (Ratify's call.)
+
+        ``repository`` is registry and path, without tag or digest. It says nothing about admission: the modes of
+        policies have no part in it.
+        """
+        request = pb.VerifyRequest(
+            repository=repository,
+            subject_descriptor=descriptor_to_message(subject),
+            artifact_descriptor=descriptor_to_message(artifact),
+            namespace=namespace,
+        )
+        return _verification(artifact, self._stub.Verify(request, timeout=timeout, wait_for_ready=True))
+
+    def info(self, *, timeout: float = 10.0) -> pb.GetInfoResponse:
+        """What the server is and what it trusts, as the contract has it: it decides nothing."""
+        return self._stub.GetInfo(pb.GetInfoRequest(), timeout=timeout, wait_for_ready=True)
 
     def __enter__(self) -> Self:
         return self
@@ -55,3 +99,31 @@ class VerifierClient:
         traceback: TracebackType | None,
     ) -> None:
         self._channel.close()
+
+
+def _validation(reference: str, message: pb.ValidationResult) -> ValidationResult:
+    try:
+        return validation_result_from_message(message)
+    except UnavailableError as error:
+        return ValidationResult(
+            Outcome.COULD_NOT_CHECK,
+            admitted=False,
+            reason=error.reason,
+            message=f"{reference}: could not check: {error.message}",
+            reference=reference,
+        )
+
+
+def _verification(artifact: Descriptor, message: pb.VerificationResult) -> VerificationResult:
+    try:
+        return verification_result_from_message(message)
+    except UnavailableError as error:
+        return VerificationResult(
+            outcome=Outcome.COULD_NOT_CHECK,
+            reason=error.reason,
+            err=error.message,
+            description=error.message,
+            verifier=VerifierInfo("", ""),
+            artifact=artifact,
+            policy="",
+        )

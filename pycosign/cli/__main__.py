@@ -2,4 +2,4 @@
 
 from pycosign.cli.main import main
 
-main(prog_name="pycosign")
+main()

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
 from importlib import metadata
+from typing import NoReturn
 
 import click
 
@@ -17,7 +25,13 @@ _COMMANDS = {
     "lab": ("pycosign.cli.lab", "lab", "Run a Sigstore and a registry on this machine, for tests."),
 }
 
+PROGRAM = "pycosign"
 USAGE_ERROR = 2
+COULD_NOT_CHECK = 3
+INTERRUPTED = 130  # as shells say it: 128 and the number of SIGINT
+
+# What a write ends with when nobody reads any more, or nothing more can be stored.
+_LOST_OUTPUT = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 class _LazyGroup(click.Group):
@@ -40,23 +54,76 @@ class _LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, _, line) in _COMMANDS.items()])
 
-    def invoke(self, ctx: click.Context) -> object:
-        """Our errors become one message and an exit code; anything else is a bug and keeps its traceback."""
-        try:
-            return super().invoke(ctx)
-        except (ConfigurationError, InvalidReferenceError) as error:
-            click.echo(f"pycosign: {error}", err=True)
-            ctx.exit(USAGE_ERROR)
-        except PycosignError as error:
-            click.echo(f"pycosign: {error}", err=True)
-            ctx.exit(3)
-
 
 @click.group(
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 allowed, 1 refused, 2 usage or malformed input, 3 could not check.",
+    epilog="Exit codes: 0 allowed, 1 refused, 2 usage or malformed input, 3 could not check, 130 interrupted.",
 )
-@click.version_option(metadata.version("pycosign"), prog_name="pycosign")
-def main() -> None:
+@click.version_option(metadata.version("pycosign"), prog_name=PROGRAM)
+def pycosign() -> None:
     """Decide whether an artifact may run, from its cosign and Sigstore signatures, and say why."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """The program: ends the process with the exit code of the command in ``arguments`` (else: ``sys.argv``)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # a terminal without a character shows its number, no traceback
+            stream.reconfigure(errors="backslashreplace")
+    if f"_{PROGRAM.upper()}_COMPLETE" in os.environ:  # a shell asks what could be typed next
+        pycosign.main(prog_name=PROGRAM)
+    sys.exit(run(pycosign, sys.argv[1:] if arguments is None else arguments))
+
+
+def run(command: click.Command, arguments: Sequence[str]) -> int:
+    """Run ``command`` and return its exit code.
+
+    Only a command itself says 0 or 1; click's own way to run one would end with 1, "refused", when it is
+    interrupted or fails.
+    """
+    try:
+        with command.make_context(PROGRAM, list(arguments)) as context:
+            command.invoke(context)
+        return 0
+    except click.exceptions.Exit as ending:
+        return ending.exit_code
+    except SystemExit as ending:
+        return _code_of(ending)
+    except click.ClickException as error:
+        with suppress(OSError):
+            error.show()
+        return USAGE_ERROR
+    except (KeyboardInterrupt, click.Abort):
+        return _complain("interrupted", INTERRUPTED)
+    except (ConfigurationError, InvalidReferenceError) as error:
+        return _complain(str(error), USAGE_ERROR)
+    except PycosignError as error:
+        return _complain(str(error), COULD_NOT_CHECK)
+    except Exception as error:  # noqa: BLE001  (a fault of ours is "could not check" too)
+        if isinstance(error, OSError) and error.errno in _LOST_OUTPUT:
+            return _complain(f"cannot write: {error.strerror}", COULD_NOT_CHECK)
+        return _report_fault(error)
+
+
+def _code_of(ending: SystemExit) -> int:
+    """A command that ends otherwise than with a number has not said that anything is allowed."""
+    return ending.code if isinstance(ending.code, int) else COULD_NOT_CHECK
+
+
+def _complain(message: str, code: int) -> int:
+    with suppress(OSError):  # where nobody listens, the exit code still speaks
+        click.echo(f"{PROGRAM}: {message}", err=True)
+    return code
+
+
+def _report_fault(error: Exception) -> int:
+    """A bug keeps its traceback, so that it can be found; the last lines say whose fault it is."""
+    with suppress(OSError):
+        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+    kind = f"{type(error).__name__}: {error}".removesuffix(": ")
+    return _complain(
+        f"internal error: {kind}\n  A fault of pycosign, and no verdict; please report it with the lines above.",
+        COULD_NOT_CHECK,
+    )

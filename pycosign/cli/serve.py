@@ -10,11 +10,13 @@ import click
 
 from verifier.server.start import serve_file
 
+from .arguments import NamedPath
+
 
 @click.command()
 @click.option(
     "--config",
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     required=True,
     metavar="FILE",
     help="The configuration, a VerifierConfiguration in YAML.",

@@ -22,7 +22,8 @@ from verifier.budget import Budget
 from verifier.results import ValidationResult
 from verifier.verdict import Outcome
 
-from .render import render_json, render_text
+from .arguments import Duration, NamedPath
+from .render import advice, render_json, render_text, trusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,24 @@ class _Options:
     registry_cacert: Path | None
 
 
+EXIT_CODES_TOLD = (
+    "Exit codes: 0 all are allowed, 1 one is refused, 2 usage or malformed input, 3 one could not be checked,"
+    " 130 interrupted."
+)
 EXIT_CODES = {Outcome.ALLOWED: 0, Outcome.REFUSED: 1, Outcome.COULD_NOT_CHECK: 3}
 
+# Flags that weaken a check, and what they let pass.
+_DANGERS = {
+    "insecure_ignore_sct": "no proof of certificate transparency is asked for: a certificate that was issued in"
+    " secret passes.",
+    "insecure_ignore_tlog": "no entry in a transparency log is asked for: a signature that its owner could never"
+    " have noticed passes.",
+    "allow_http_registry": "registries are spoken to in plain HTTP: whoever is on the way can choose what a tag"
+    " means, hide signatures and read along.",
+}
 
-@click.command()
+
+@click.command(epilog=EXIT_CODES_TOLD)
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option(
     "--certificate-identity", metavar="SAN", help="The signer's identity: a URI or an e-mail address."
@@ -54,7 +69,7 @@ EXIT_CODES = {Outcome.ALLOWED: 0, Outcome.REFUSED: 1, Outcome.COULD_NOT_CHECK: 3
 @click.option("--certificate-oidc-issuer-regexp", metavar="RE2", help="A pattern for the whole issuer.")
 @click.option(
     "--trusted-root",
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     metavar="FILE",
     help="A trusted_root.json. Default: the public-good root that the sigstore package brings.",
 )
@@ -62,17 +77,15 @@ EXIT_CODES = {Outcome.ALLOWED: 0, Outcome.REFUSED: 1, Outcome.COULD_NOT_CHECK: 3
 @click.option("--insecure-ignore-tlog", is_flag=True, help="Do not ask for a transparency log entry.")
 @click.option("--use-signed-timestamps", is_flag=True, help="Ask for a timestamp of a trusted authority.")
 @click.option("--allow-http-registry", is_flag=True, help="Speak plain HTTP to the registries named.")
-@click.option(
-    "--registry-cacert", type=click.Path(path_type=Path), metavar="FILE", help="PEM of further CAs."
-)
+@click.option("--registry-cacert", type=NamedPath(), metavar="FILE", help="PEM of further CAs.")
 @click.option(
     "-t",
     "--timeout",
-    type=click.FloatRange(0.1, 3600),
-    default=60.0,
+    type=Duration(0.1, 3600),
+    default="60s",
     show_default=True,
-    metavar="SECONDS",
-    help="For each image.",
+    metavar="DURATION",
+    help="For each image: 90s, 3m, 1m30s, 500ms, or plain seconds.",
 )
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def verify(images: tuple[str, ...], output: str, timeout: float, **flags: Any) -> None:
@@ -83,6 +96,7 @@ def verify(images: tuple[str, ...], output: str, timeout: float, **flags: Any) -
     """
     options = _Options(**flags)
     policy = _policy(options)
+    _warn_of_dangers(options)
     subjects = [Subject.parse(image) for image in images]
     with assemble(
         trust=_trust(options.trusted_root),
@@ -97,14 +111,25 @@ def verify(images: tuple[str, ...], output: str, timeout: float, **flags: Any) -
             results.append(verifier.validate(subject, Budget(timeout)))
             seconds.append(time.monotonic() - started)
         trust = verifier.trust_in_use()
-    click.echo(render_json(results, seconds) if output == "json" else render_text(results, trust))
+    if output == "json":
+        click.echo(render_json(results, seconds))
+        click.echo("\n".join([*trusted(trust), *advice(results, trust)]), err=True)
+    else:
+        click.echo("\n".join([render_text(results, trust), *advice(results, trust)]))
     sys.exit(exit_code(results))
 
 
 def exit_code(results: list[ValidationResult]) -> int:
-    """1 if any is refused, else 3 if any could not be checked, else 0."""
-    codes = {EXIT_CODES[result.outcome] for result in results}
+    """1 if any is refused, else 3 if any could not be checked, else 0. Of nothing, nothing was found out: 3."""
+    codes = {EXIT_CODES[result.outcome] for result in results} or {EXIT_CODES[Outcome.COULD_NOT_CHECK]}
     return next((code for code in (1, 3) if code in codes), 0)
+
+
+def _warn_of_dangers(options: _Options) -> None:
+    """On stderr, where a log of CI keeps it, whatever form the verdict is printed in."""
+    for name, danger in _DANGERS.items():
+        if getattr(options, name):
+            click.echo(f"WARNING: --{name.replace('_', '-')}: {danger}", err=True)
 
 
 def _trust(trusted_root: Path | None) -> StaticTrustedMaterialProvider:
@@ -143,7 +168,10 @@ def _match(flag: str, value: str | None, pattern: str | None) -> StringMatch:
             f"give exactly one of {flag} and {flag}-regexp",
             remedy="Both identity and issuer are needed: a signature alone only says that somebody signed.",
         )
-    return StringMatch(value=value or "", regexp=pattern or "")
+    try:
+        return StringMatch(value=value or "", regexp=pattern or "")
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{flag}-regexp: {error.problem}", remedy=error.remedy) from error
 
 
 def _plain_http(references: list[Reference], options: _Options) -> frozenset[str]:

@@ -69,6 +69,11 @@ class MemoryRegistry:
         self._repositories: dict[str, _Repository] = {}
         self._lock = threading.RLock()
 
+    def repositories(self) -> tuple[str, ...]:
+        """The names of the repositories that something was pushed to, sorted."""
+        with self._lock:
+            return tuple(sorted(self._repositories))
+
     def put_blob(self, repository: str, data: bytes, *, digest: str | None = None) -> str:
         """Stores a blob and returns its digest. Raises LabError if it is not the digest that was announced."""
         stored_as = digest_of(data) if digest is None else digest

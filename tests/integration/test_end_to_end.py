@@ -25,7 +25,9 @@ from pycosign.client import VerifierClient
 from pycosign.demo import IDENTITY, ISSUER, Question, ask, prepare, server_process
 from pycosign.lab import Lab, LabServer, MemoryRegistry
 from tests.tools import require_tool
-from verifier.v1 import verifier_pb2 as pb
+from verifier.facts import CheckStatus
+from verifier.results import ValidationResult
+from verifier.verdict import Outcome
 
 ATTACKS = {
     ReasonCode.SUBJECT_DIGEST_MISMATCH,
@@ -67,7 +69,7 @@ class World:
             "--identity-token", "token", "-y", reference,
         )  # fmt: skip
 
-    def validate(self, reference: str) -> pb.ValidationResult:
+    def validate(self, reference: str) -> ValidationResult:
         with VerifierClient(self.server) as client:
             return client.validate(reference, timeout=20)
 
@@ -122,7 +124,7 @@ def world(docker_registry: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
         (folder / "signing-v2.json").write_bytes(services.signing_config(rekor=2))
         (folder / "token").write_text(services.lab.token(IDENTITY, issuer=ISSUER))
         prepare(services.lab, services.registry, services.registry_address)
-        for repository in sorted(services.registry._repositories):
+        for repository in services.registry.repositories():
             source, target = f"{services.registry_address}/{repository}", f"{docker_registry}/{repository}"
             subprocess.run(
                 [crane, "copy", "--all-tags", source, target],
@@ -170,15 +172,17 @@ def test_what_cosign_signed_is_allowed(world: World, log: str) -> None:
     reference = f"{world.registry}/cosign/{log}:v1"
     world.run("crane", "copy", unsigned, reference)
     before = world.validate(reference)
-    assert (before.outcome, before.reason) == (pb.OUTCOME_REFUSED, pb.REASON_CODE_NO_SIGNATURE)
+    assert (before.outcome, before.reason) == (Outcome.REFUSED, ReasonCode.NO_SIGNATURE)
+    assert before.subject is not None
     world.sign(f"{reference.removesuffix(':v1')}@{before.subject.digest}", log=log)
     after = world.validate(reference)
-    assert (after.outcome, after.admitted, after.reason) == (pb.OUTCOME_ALLOWED, True, pb.REASON_CODE_OK)
+    assert (after.outcome, after.admitted, after.reason) == (Outcome.ALLOWED, True, ReasonCode.OK)
     (result,) = after.results
     (detail,) = result.detail
-    assert detail.signature.certificate.subject_alternative_name == IDENTITY
-    assert detail.signature.certificate.issuer == ISSUER
-    assert {check.status for check in detail.checks} <= {pb.CHECK_STATUS_PASS, pb.CHECK_STATUS_SKIPPED}
+    assert detail.certificate is not None
+    assert detail.certificate.subject_alternative_name == IDENTITY
+    assert detail.certificate.issuer == ISSUER
+    assert {check.status for check in detail.checks} <= {CheckStatus.PASS, CheckStatus.SKIPPED}
 
 
 def test_the_attacks_are_refused_for_five_different_reasons(world: World) -> None:
@@ -247,5 +251,5 @@ def test_a_signature_by_another_trusted_root_is_refused(world: World) -> None:
 
 def test_a_registry_that_is_down_could_not_be_checked(world: World) -> None:
     answer = world.validate("127.0.0.1:1/demo/app:v1")
-    assert answer.outcome == pb.OUTCOME_COULD_NOT_CHECK
+    assert answer.outcome is Outcome.COULD_NOT_CHECK
     assert not answer.admitted

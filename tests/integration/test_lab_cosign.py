@@ -299,7 +299,12 @@ def test_the_printed_command_lines_work(tmp_path: Path) -> None:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         lines = [line for line in out.getvalue().splitlines() if re.match(r"(TUF_ROOT=.* )?cosign ", line)]
-        assert [line.split("cosign ")[1].split()[0] for line in lines] == ["sign", "verify", "initialize"]
+        assert [line.split("cosign ")[1].split()[0] for line in lines] == [
+            "sign",
+            "verify",
+            "sign",
+            "initialize",
+        ]
         environment = {"PATH": f"{Path(cosign).parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
         for line in lines:
             done = subprocess.run(
