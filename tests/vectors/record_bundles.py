@@ -16,8 +16,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+
 from pycosign.lab import Lab
 from pycosign.lab.ctlog import CtLog
+from tests.unit.engines.test_sigstore_certificate import OddAuthority, names
 from tests.unit.engines.world import ARTIFACT, DIGEST
 
 FOLDER = Path(__file__).parent / "bundles"
@@ -50,6 +53,12 @@ def old_form(document: dict[str, Any]) -> None:
     document["mediaType"] = "application/vnd.dev.sigstore.bundle+json;version=0.1"
     held(document)["x509CertificateChain"] = {"certificates": [held(document).pop("certificate")]}
     entry(document).pop("inclusionProof")
+
+
+def named(lab: Lab, name: str) -> bytes:
+    """An image signature whose certificate, by the trusted authority, names its subject so."""
+    odd: Any = OddAuthority(lab, names(x509.UniformResourceIdentifier(name)))
+    return lab.sign_image(DIGEST, ca=odd)
 
 
 def vectors(lab: Lab, stranger: Lab) -> dict[str, tuple[str, bytes]]:
@@ -110,6 +119,20 @@ def vectors(lab: Lab, stranger: Lab) -> dict[str, tuple[str, bytes]]:
             b'[{"digest":{"sha256":"%b"}}],"Subject":[{"digest":{"sha256":"%b"}}]}'
             % (DIGEST[7:].encode(), OTHER[7:].encode()))),
         "bundle-key-twice_fail": ("malformed", good.replace(b'{"mediaType"', b'{"MediaType":"x","mediaType"', 1)),
+        # Ours: a time that grew with the square of the length, for a string without an end.
+        "string-without-end_fail": ("malformed", b'{"mediaType":[' + b"[]," * 65 + b'"' + b'\\"' * 20_000),
+        # Ours: a name that ends early for one reader, or writes lines of its own into a log.
+        "name-with-nul_fail": ("certificate-invalid", named(lab, "https://good.test\0.evil.test")),
+        "name-with-lines_fail": ("certificate-invalid", named(lab, "https://good.test\x1b[2J\nadmitted")),
+        # Ours: facts of any size, repeated in the answer for each policy.
+        "annotations-large_fail": ("malformed", lab.sign_image(DIGEST, annotations={"a": "x" * (64 << 10)})),
+        "certificate-large_fail": (
+            "malformed", edited(good, lambda d: held(d)["certificate"].update(
+                rawBytes=base64.b64encode(bytes(65 << 10)).decode()))),
+        # Ours: good ones that were refused.
+        "predicate-with-environment": ("ok", lab.sign_statement({
+            "_type": "https://in-toto.io/Statement/v1", "subject": [{"digest": {"sha256": DIGEST[7:]}}],
+            "predicateType": "p", "predicate": {"environment": {"PATH": "/bin", "Path": "/usr/bin"}}})),
         "key-signed_fail": ("no-certificate", lab.sign_image(DIGEST, keyless=False)),
     }  # fmt: skip
 

@@ -33,6 +33,11 @@ MAX_LOG_ENTRIES = 32
 MAX_TIMESTAMPS = 32
 # Leaf, intermediates, root: nobody needs more, and only the leaf is read.
 MAX_CERTIFICATES = 10
+# Fulcio's certificates have 1 to 2 kB; what makes one larger are URIs and names. Of a hostile one the parser makes
+# an object for every three bytes, before anything is known about who issued it.
+MAX_CERTIFICATE = 64 << 10
+# A timestamp response has 1 kB, with the authority's whole chain in it 5 kB.
+MAX_TIMESTAMP = 64 << 10
 # A key hint is the base64 of a SHA-256; longer ones name URLs or paths.
 _MAX_HINT = 1024
 
@@ -115,11 +120,11 @@ def _read_signer(material: Mapping[str, Any], *, chain: bool) -> tuple[bytes, st
     if (kind == "x509CertificateChain") is not chain:
         raise VerificationError(ReasonCode.MALFORMED, f"a bundle of this version has no {kind}")
     if kind == "certificate":
-        return bytes_field(signer, "rawBytes"), ""
+        return bytes_field(signer, "rawBytes", limit=MAX_CERTIFICATE), ""
     certificates = list_field(signer, "certificates", limit=MAX_CERTIFICATES)
     if not certificates or not isinstance(certificates[0], dict):
         raise VerificationError(ReasonCode.MALFORMED, "the certificate chain holds no certificate")
-    return bytes_field(certificates[0], "rawBytes"), ""
+    return bytes_field(certificates[0], "rawBytes", limit=MAX_CERTIFICATE), ""
 
 
 def _read_content(document: Mapping[str, Any]) -> Envelope | MessageSignature:
@@ -146,4 +151,4 @@ def _read_timestamps(material: Mapping[str, Any]) -> tuple[bytes, ...]:
     )
     if not all(isinstance(item, dict) for item in listed):
         raise VerificationError(ReasonCode.MALFORMED, "a timestamp is not an object")
-    return tuple(bytes_field(item, "signedTimestamp") for item in listed)
+    return tuple(bytes_field(item, "signedTimestamp", limit=MAX_TIMESTAMP) for item in listed)

@@ -1,4 +1,10 @@
-"""in-toto statements 0.1 and 1 (in-toto ``attestation``, ``spec/v1/statement.md``)."""
+"""in-toto statements 0.1 and 1 (in-toto ``attestation``, ``spec/v1/statement.md``).
+
+A reader that folds case would take ``Subject`` for ``subject``, so in the objects whose keys are read here (the
+statement, its subjects, their digest sets) keys that differ in case only are refused. Elsewhere they are different
+keys: a predicate may tell of environment variables called ``PATH`` and ``Path``, and the keys of annotations are
+names that the signer chose. A key that is repeated to the letter is refused everywhere.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +15,7 @@ from providers.errors import VerificationError
 from providers.reasons import ReasonCode
 
 from .bundle import MAX_BUNDLE_SIZE
-from .strict_json import list_field, object_field, parse_object, text_field
+from .strict_json import list_field, object_field, one_spelling, parse_object, text_field
 
 STATEMENT_V01 = "https://in-toto.io/Statement/v0.1"
 STATEMENT_V1 = "https://in-toto.io/Statement/v1"
@@ -19,6 +25,9 @@ MAX_SUBJECTS = 1024
 MAX_DIGESTS = 32
 # cosign writes one for each -a flag; a kilobyte of flags is plenty.
 _MAX_ANNOTATIONS = 256
+# Of one subject, names and values in UTF-8. Annotations are kept as facts and repeated in the answer for each
+# policy; a commit message or a build URL fits many times.
+MAX_ANNOTATION_BYTES = 64 << 10
 # The longest predicate type in use has 60 characters.
 _MAX_PREDICATE_TYPE = 1024
 
@@ -52,7 +61,7 @@ def _refuse(message: str) -> VerificationError:
 def _read_subject(document: object) -> StatementSubject:
     if not isinstance(document, dict):
         raise _refuse("a subject of the statement is not an object")
-    digests = object_field(document, "digest")
+    digests = one_spelling(object_field(one_spelling(document), "digest"))
     if not 1 <= len(digests) <= MAX_DIGESTS:
         raise _refuse(f"a subject has {len(digests)} digests; 1 to {MAX_DIGESTS} are possible")
     sha256 = text_field(digests, "sha256", default="")
@@ -62,6 +71,9 @@ def _read_subject(document: object) -> StatementSubject:
     if len(annotations) > _MAX_ANNOTATIONS:
         raise _refuse(f"a subject has {len(annotations)} annotations; at most {_MAX_ANNOTATIONS} are read")
     texts = sorted((key, value) for key, value in annotations.items() if isinstance(value, str))
+    size = sum(len(key.encode()) + len(value.encode()) for key, value in texts)
+    if size > MAX_ANNOTATION_BYTES:
+        raise _refuse(f"a subject has {size} bytes of annotations; at most {MAX_ANNOTATION_BYTES} are read")
     return StatementSubject(text_field(document, "name", default=""), sha256, tuple(texts))
 
 
@@ -71,7 +83,7 @@ def parse_statement(payload: bytes) -> Statement:
     Raises:
         VerificationError: ``malformed``; ``unsupported`` for a statement of another version.
     """
-    document = parse_object(payload, max_size=MAX_BUNDLE_SIZE)
+    document = one_spelling(parse_object(payload, max_size=MAX_BUNDLE_SIZE, fold_case=False))
     kind = text_field(document, "_type")
     if kind not in {STATEMENT_V01, STATEMENT_V1}:
         raise VerificationError(ReasonCode.UNSUPPORTED, f"a statement of type {kind[:100]!r}")

@@ -2,7 +2,10 @@
 
 Python's own parser keeps the last of two equal keys, Go's folds case; a signature checked by one reader and
 acted on by another is how bundles have been forged. Here a repeated key (also one that differs in case only),
-a number that is not finite, a lone surrogate, and too much depth or size are refused.
+a number that is not finite, a lone surrogate, and too much depth, size or number of values are refused.
+
+Every regular expression here is linear: what may repeat is possessive, so nothing is ever tried twice. The ``re``
+module holds the interpreter while it searches, and one that backtracks would stop the whole server.
 """
 
 from __future__ import annotations
@@ -19,11 +22,18 @@ from providers.reasons import ReasonCode
 
 # Sigstore bundles nest 9 deep, SPDX documents 7, CycloneDX with nested components 20 in practice.
 MAX_DEPTH = 64
+# A value follows "[", "{" or ",". SBOMs have one every 25 to 40 bytes, so the largest payload of a bundle (12 MiB)
+# holds 300 000 to 500 000. As Python objects that many take 220 MB at most, measured for one object with as many
+# keys; without a limit, 16 MiB of brackets took 650 MB, and four seconds in which little else could run.
+MAX_VALUES = 500_000
 # Go reads numbers of any length, Python's int() takes quadratic time on them; 64 bits have 20 digits.
 _MAX_DIGITS = 400
 
-_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
-_BRACKET = re.compile(r"[\[\]{}]")
+# One bracket or comma with what stands before it, strings as a whole. A string that never ends, ends with the
+# text; after 1000 pieces without a bracket the search pauses, so that other threads get their turn.
+_STRUCTURE = re.compile(
+    r"""(?: [^"\[\]{},]++ | "[^"\\]*+(?:\\.[^"\\]*+)*+"? ){0,1000}+ ([\[\]{},]?)""", re.DOTALL | re.VERBOSE
+)
 # Protobuf's int64 in JSON: no sign (nothing here is negative), no leading zero, below 2^63.
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 _MAX_INT64 = (1 << 63) - 1
@@ -34,14 +44,22 @@ def _refuse(message: str) -> NoReturn:
     raise VerificationError(ReasonCode.MALFORMED, message)
 
 
-def _depth_within(text: str) -> bool:
-    """Whether brackets outside of strings nest no deeper than MAX_DEPTH; linear, before any recursion."""
-    depth = 0
-    for bracket in _BRACKET.findall(_STRING.sub("", text)):
-        depth += 1 if bracket in "[{" else -1
+def _check_structure(text: str) -> None:
+    """Refuse too many values and too deep nesting, before anything is made of the text."""
+    values = depth = 0
+    for found in _STRUCTURE.finditer(text):
+        mark = found[1]
+        if mark in {"[", "{"}:
+            depth += 1
+        elif mark in {"]", "}"}:
+            depth -= 1
+        values += mark in {"[", "{", ","}
         if depth > MAX_DEPTH:
-            return False
-    return True
+            _refuse(f"the JSON nests deeper than {MAX_DEPTH}")
+        if values > MAX_VALUES:
+            _refuse(f"the JSON holds more than {MAX_VALUES} values")
+        if depth < 0:
+            _refuse("not JSON: a bracket is closed that was not opened")
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -54,6 +72,13 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
+def _exact_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        _refuse("a JSON key stands twice in one object")
+    return found
+
+
 def _integer(text: str) -> int:
     if len(text) > _MAX_DIGITS:
         _refuse("a JSON number is too long")
@@ -61,6 +86,8 @@ def _integer(text: str) -> int:
 
 
 def _number(text: str) -> float:
+    if len(text) > _MAX_DIGITS:
+        _refuse("a JSON number is too long")
     value = float(text)
     if not math.isfinite(value):
         _refuse("a JSON number is out of range")
@@ -71,8 +98,11 @@ def _constant(text: str) -> NoReturn:
     _refuse(f"{text} is no JSON number")
 
 
-def parse_object(data: bytes, *, max_size: int) -> dict[str, Any]:
+def parse_object(data: bytes, *, max_size: int, fold_case: bool = True) -> dict[str, Any]:
     """Parse ``data``, at most ``max_size`` bytes, as one JSON object.
+
+    Without ``fold_case``, keys that differ in case only are different keys: for documents with keys that are not
+    field names (annotations, environment variables). Then ``one_spelling`` is for the objects that have fields.
 
     Raises:
         VerificationError: ``malformed``.
@@ -81,11 +111,13 @@ def parse_object(data: bytes, *, max_size: int) -> dict[str, Any]:
         _refuse(f"{len(data)} bytes of JSON are more than the {max_size} allowed here")
     try:
         text = data.decode("utf-8")
-        if text.count("[") + text.count("{") > MAX_DEPTH and not _depth_within(text):
-            _refuse(f"the JSON nests deeper than {MAX_DEPTH}")
+        brackets = text.count("[") + text.count("{")
+        many = len(text) > MAX_VALUES and brackets + text.count(",") > MAX_VALUES
+        if many or brackets > MAX_DEPTH:
+            _check_structure(text)
         value = json.loads(
             text,
-            object_pairs_hook=_pairs,
+            object_pairs_hook=_pairs if fold_case else _exact_pairs,
             parse_int=_integer,
             parse_float=_number,
             parse_constant=_constant,
@@ -98,6 +130,16 @@ def parse_object(data: bytes, *, max_size: int) -> dict[str, Any]:
         raise VerificationError(ReasonCode.MALFORMED, f"not JSON: {error}") from error
     if not isinstance(value, dict):
         _refuse("the JSON is not an object")
+    return value
+
+
+def one_spelling(value: dict[str, Any]) -> dict[str, Any]:
+    """``value``, no two of whose own keys differ in case only; what it holds is not looked at.
+
+    Raises:
+        VerificationError: ``malformed``: a reader that folds case would take one key for the other.
+    """
+    _pairs(list(value.items()))
     return value
 
 
@@ -153,15 +195,15 @@ def integer_field(value: Mapping[str, Any], name: str, *, default: int | None = 
     return found
 
 
-def bytes_field(value: Mapping[str, Any], name: str) -> bytes:
-    """The bytes under ``name``, never empty.
+def bytes_field(value: Mapping[str, Any], name: str, *, limit: int | None = None) -> bytes:
+    """The bytes under ``name``, never empty; at most ``limit``, if one is given.
 
     Only the canonical standard alphabet with padding is read (RFC 4648 section 4). protojson would also take
     the URL-safe one and missing padding, but no Sigstore client writes them, and with one spelling for each
     value a changed character is always a changed value.
 
     Raises:
-        VerificationError: ``malformed``: absent, empty, or any other spelling.
+        VerificationError: ``malformed``: absent, empty, too long, or any other spelling.
     """
     text = text_field(value, name)
     try:
@@ -170,4 +212,6 @@ def bytes_field(value: Mapping[str, Any], name: str) -> bytes:
         raise VerificationError(ReasonCode.MALFORMED, f"{name!r} is not base64") from error
     if not found or base64.b64encode(found[-(len(found) % 3 or 3) :]).decode("ascii") != text[-4:]:
         _refuse(f"{name!r} is empty or not canonical base64")
+    if limit is not None and len(found) > limit:
+        _refuse(f"{name!r} has {len(found)} bytes; at most {limit} are read")
     return found

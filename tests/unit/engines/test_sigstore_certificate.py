@@ -115,6 +115,57 @@ def test_what_fulcio_would_not_issue(engine: SigstoreEngine, lab: Lab, what: str
     assert str(caught.value.reason) in {"certificate-invalid", "chain-untrusted"}
 
 
+NO_TEXT = ["a\0.evil.test", "a\nb", "a\x1b[2Jb", "a\x7fb", "a\x85b", "a\u2028b", "a\u202eb", "a\u2066b", "\t"]
+
+
+def utf8(text: str) -> bytes:
+    """A DER UTF8String."""
+    raw = text.encode()
+    return bytes([0x0C, len(raw)]) + raw
+
+
+@pytest.mark.parametrize("text", NO_TEXT)
+@pytest.mark.parametrize("place", ["user name", "issuer", "old issuer", "claim", "old claim"])
+def test_what_would_not_be_shown_as_it_is(engine: SigstoreEngine, lab: Lab, place: str, text: str) -> None:
+    """A name that ends at a NUL for one reader, or writes lines of its own into a log."""
+
+    def change(extensions: Extensions) -> None:
+        if place == "old issuer":
+            extensions.pop(x509.ObjectIdentifier(ARC + "8"))
+        changes[place](extensions)
+
+    changes = {
+        "user name": names(x509.OtherName(x509.ObjectIdentifier(ARC + "7"), utf8(text))),
+        "issuer": unrecognized(ARC + "8", utf8(text)),
+        "old issuer": unrecognized(ARC + "1", text.encode()),
+        "claim": unrecognized(ARC + "12", utf8(text)),
+        "old claim": unrecognized(ARC + "4", text.encode()),
+    }
+    with pytest.raises(EvidenceError) as caught:
+        verify(engine, lab, change)
+    assert str(caught.value.reason) == "certificate-invalid"
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("text", [text for text in NO_TEXT if text.isascii()])
+@pytest.mark.parametrize("kind", [x509.UniformResourceIdentifier, x509.RFC822Name])
+def test_a_name_that_would_not_be_shown_as_it_is(
+    engine: SigstoreEngine, lab: Lab, kind: Callable[[str], x509.GeneralName], text: str
+) -> None:
+    with pytest.raises(EvidenceError) as caught:
+        verify(engine, lab, names(kind(f"https://good.test{text}")))
+    assert str(caught.value.reason) == "certificate-invalid"
+
+
+@pytest.mark.parametrize(
+    "text", ["Prüfung \N{WOMAN}\N{ZERO WIDTH JOINER}\N{PERSONAL COMPUTER}", "测试", "a b"]
+)
+def test_names_of_workflows_are_in_every_language(engine: SigstoreEngine, lab: Lab, text: str) -> None:
+    facts = verify(engine, lab, unrecognized(ARC + "4", text.encode()))
+    assert facts.certificate is not None
+    assert facts.certificate.claim("githubWorkflowName") == text
+
+
 def test_a_user_name(engine: SigstoreEngine, lab: Lab) -> None:
     facts = verify(engine, lab, names(x509.OtherName(x509.ObjectIdentifier(ARC + "7"), b"\x0c\x05alice")))
     assert facts.certificate is not None

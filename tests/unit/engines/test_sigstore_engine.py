@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -51,7 +52,7 @@ class TestGood:
         assert [stamp.type for stamp in facts.timestamps] == [
             TLOG if log == "rekor1" else TIMESTAMP_AUTHORITY
         ]
-        assert facts.log_entries[0].kind == ("dsse 0.0.1" if log == "rekor1" else "hashedrekord 0.0.2")
+        assert facts.log_entries[0].kind == ("dsse/0.0.1" if log == "rekor1" else "hashedrekord/0.0.2")
         assert len(facts.scts) == 2
         assert failed(facts) == {}
         assert sorted({check.id for check in facts.checks}) == sorted(NAMES)
@@ -63,6 +64,16 @@ class TestGood:
         assert suffices(facts)
         assert facts.predicate_type == ""
         assert store.fetched == 0  # the digest says it all
+        store = OneArtifact()
+        stated = {
+            "algorithm": "SHA2_512",
+            "digest": base64.b64encode(hashlib.sha512(ARTIFACT).digest()).decode(),
+        }
+        other = edited(
+            lab.sign_blob(ARTIFACT, log=log), lambda d: d["messageSignature"].update(messageDigest=stated)
+        )
+        assert suffices(engine.verify(question(other, root, store=store)))
+        assert store.fetched == 1  # it states a digest that only the artifact can confirm
         authorities = [stamp.authority for stamp in facts.timestamps]
         assert len(set(authorities)) == len(authorities) == (2 if log == "rekor1" else 1)
 
@@ -105,7 +116,7 @@ class TestGood:
     def test_the_older_entry_for_envelopes(self, engine: SigstoreEngine, lab: Lab, root: bytes) -> None:
         facts = engine.verify(question(lab.sign_image(DIGEST, entry="intoto"), root))
         assert suffices(facts)
-        assert facts.log_entries[0].kind == "intoto 0.0.2"
+        assert facts.log_entries[0].kind == "intoto/0.0.2"
 
     def test_one_of_many_subjects(self, engine: SigstoreEngine, lab: Lab, root: bytes) -> None:
         subjects = [{"name": str(n), "digest": {"sha256": f"{n:064x}"}} for n in range(5)]

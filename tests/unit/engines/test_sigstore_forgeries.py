@@ -212,6 +212,22 @@ class TestProofs:
         proof["checkpoint"]["envelope"] = f"{text}\n\n{line}"
         assert refused(engine, json.dumps(document).encode(), root) == "log-untrusted"
 
+    @pytest.mark.parametrize(("forged", "good"), [(3, True), (4, False)])
+    def test_forged_signatures_before_the_right_one(
+        self, engine: SigstoreEngine, root: bytes, document: dict[str, Any], forged: int, good: bool
+    ) -> None:
+        held = entry_of(document)["inclusionProof"]["checkpoint"]
+        text, _, lines = held["envelope"].partition("\n\n")
+        mark, name, signature = lines.splitlines()[0].split(" ")
+        note_id = base64.b64decode(signature)[:4]
+        junk = f"{mark} {name} {base64.b64encode(note_id + bytes(64)).decode()}\n" * forged
+        held["envelope"] = f"{text}\n\n{junk}{lines}"
+        bundle = json.dumps(document).encode()
+        if good:
+            assert engine.verify(question(bundle, root)).log_entries
+        else:
+            assert refused(engine, bundle, root) == "log-untrusted"
+
     def test_a_changed_checkpoint(
         self, engine: SigstoreEngine, root: bytes, document: dict[str, Any], kind: str
     ) -> None:
@@ -226,6 +242,17 @@ class TestProofs:
         proof = entry_of(document)["inclusionProof"]
         proof["hashes"][0] = base64.b64encode(b"x" * 32).decode()
         assert refused(engine, json.dumps(document).encode(), root) == "log-untrusted"
+
+
+def test_the_proof_of_another_index(engine: SigstoreEngine) -> None:
+    """The last of three entries is hashed as the second would be, but with one hash too few."""
+    lab = Lab()
+    document = [json.loads(lab.sign_image(DIGEST, log="rekor2")) for _ in range(3)][-1]
+    proof = entry_of(document)["inclusionProof"]
+    assert (proof["logIndex"], proof["treeSize"], len(proof["hashes"])) == ("2", "3", 1)
+    assert engine.verify(question(json.dumps(document).encode(), lab.trusted_root())).log_entries
+    proof["logIndex"] = "1"
+    assert refused(engine, json.dumps(document).encode(), lab.trusted_root()) == "log-untrusted"
 
 
 def test_a_promise_for_an_entry_of_rekor_2(engine: SigstoreEngine, lab: Lab, root: bytes) -> None:

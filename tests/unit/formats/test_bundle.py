@@ -22,6 +22,8 @@ from verifier.formats.bundle import (
     BUNDLE_V03,
     BUNDLE_V03_ALT,
     MAX_BUNDLE_SIZE,
+    MAX_CERTIFICATE,
+    MAX_TIMESTAMP,
     MessageSignature,
     parse_bundle,
 )
@@ -139,7 +141,41 @@ def longer(*path: Any) -> Change:
     return change
 
 
+def b64_of(size: int) -> str:
+    return base64.b64encode(bytes(size)).decode()
+
+
+def certificate_of(size: int) -> Change:
+    return lambda d: material(d).update(certificate={"rawBytes": b64_of(size)})
+
+
+def chain_with_leaf_of(size: int) -> Change:
+    def change(document: dict[str, Any]) -> None:
+        certificate_of(size)(document)
+        chain_of(1)(document)
+
+    return change
+
+
+def timestamp_of(size: int) -> Change:
+    listed = {"rfc3161Timestamps": [{"signedTimestamp": b64_of(size)}]}
+    return lambda d: material(d).update(timestampVerificationData=listed)
+
+
+def test_the_largest_certificate_and_timestamp() -> None:
+    for change in (certificate_of(MAX_CERTIFICATE), chain_with_leaf_of(MAX_CERTIFICATE)):
+        assert len(parse_bundle(edited(IMAGE, change)).leaf_certificate) == MAX_CERTIFICATE
+    assert len(parse_bundle(edited(IMAGE, timestamp_of(MAX_TIMESTAMP))).timestamps[0]) == MAX_TIMESTAMP
+
+
 REFUSED: dict[str, tuple[bytes, Change]] = {
+    "a large certificate": (IMAGE, certificate_of(MAX_CERTIFICATE + 1)),
+    "a large certificate in a chain": (IMAGE, chain_with_leaf_of(MAX_CERTIFICATE + 1)),
+    "a large timestamp": (IMAGE, timestamp_of(MAX_TIMESTAMP + 1)),
+    "a checkpoint of few characters and many bytes": (
+        IMAGE,
+        lambda d: entry(d)["inclusionProof"].update(checkpoint={"envelope": "\N{GRINNING FACE}" * 17000}),
+    ),
     "no media type": (IMAGE, lambda d: d.pop("mediaType")),
     "no material": (IMAGE, lambda d: d.pop("verificationMaterial")),
     "no content": (IMAGE, lambda d: d.pop("dsseEnvelope")),

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from providers.errors import VerificationError
 from providers.reasons import ReasonCode
-from verifier.formats.statement import STATEMENT_V01, STATEMENT_V1, StatementSubject, parse_statement
+from verifier.formats.statement import (
+    MAX_ANNOTATION_BYTES,
+    STATEMENT_V01,
+    STATEMENT_V1,
+    StatementSubject,
+    parse_statement,
+)
 
 HEX = "ab" * 32
 GOOD: dict[str, Any] = {
@@ -50,7 +56,37 @@ def test_digests_of_other_kinds() -> None:
     assert [subject.sha256 for subject in parsed.subjects] == ["", HEX]
 
 
+def test_a_predicate_is_read_as_its_own_type_wants() -> None:
+    environment = {"PATH": "/bin", "Path": "C:\\", "nested": [{"a": 1, "A": 2}]}
+    parsed = parse_statement(statement(predicate={"environment": environment, "Environment": {}}))
+    assert parsed.predicate_type == GOOD["predicateType"]
+
+
+def test_annotations_that_differ_in_case_are_different() -> None:
+    parsed = parse_statement(subjects({"digest": {"sha256": HEX}, "annotations": {"Env": "1", "env": "2"}}))
+    assert parsed.subjects[0].annotations == (("Env", "1"), ("env", "2"))
+
+
+def annotated(**annotations: str) -> bytes:
+    return subjects({"digest": {"sha256": HEX}, "annotations": annotations})
+
+
+def test_annotations_have_a_size() -> None:
+    most = parse_statement(annotated(a="x" * 1000, b="x" * (MAX_ANNOTATION_BYTES - 1002)))
+    assert len(most.subjects[0].annotations) == 2
+
+
 MALFORMED = {
+    "large annotations": annotated(a="x" * 1000, b="x" * (MAX_ANNOTATION_BYTES - 1001)),
+    "large annotations of few characters": annotated(a="é" * (MAX_ANNOTATION_BYTES // 2)),
+    "large names of annotations": annotated(**{"x" * MAX_ANNOTATION_BYTES: "x"}),
+    "a subject list in another case": statement(Subject=[{"digest": {"sha256": "cd" * 32}}]),
+    "a type in another case": statement(_Type=STATEMENT_V01),
+    "a predicate type in another case": statement(predicatetype="https://example.test/other"),
+    "two predicates": statement(Predicate={}),
+    "a digest set in another case": subjects({"digest": {"sha256": HEX}, "Digest": {"sha256": "cd" * 32}}),
+    "a name in another case": subjects({"digest": {"sha256": HEX}, "name": "x", "NAME": "y"}),
+    "a repeated key in the predicate": statement()[:-2] + b'{"a":1,"a":2}}',
     "no subject": subjects(),
     "a subject that is text": subjects("x"),
     "no digest": subjects({"name": "x"}),

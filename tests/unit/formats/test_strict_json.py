@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import time
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -12,7 +14,15 @@ from hypothesis import strategies as st
 
 from providers.errors import VerificationError
 from providers.reasons import ReasonCode
-from verifier.formats.strict_json import MAX_DEPTH, bytes_field, integer_field, list_field, parse_object
+from verifier.formats.strict_json import (
+    MAX_DEPTH,
+    MAX_VALUES,
+    bytes_field,
+    integer_field,
+    list_field,
+    one_spelling,
+    parse_object,
+)
 
 
 def malformed(data: bytes, max_size: int = 1 << 20) -> None:
@@ -63,6 +73,75 @@ def test_depth_counts_brackets_outside_of_strings_only() -> None:
     deepest = '{"a":' + "[" * (MAX_DEPTH - 1) + "]" * (MAX_DEPTH - 1) + "}"
     assert parse_object(deepest.encode(), max_size=1 << 20)
     malformed(deepest.replace("[]", "[[]]").encode())
+
+
+# More brackets than may be nested, so that the nesting has to be looked at.
+BRACKETS = b"[" + b"[]," * MAX_DEPTH
+# Each of them took time that grew with the square of its length: minutes for a registry's error page.
+SLOW = {
+    "quotes that are escaped, in a string without an end": BRACKETS + b'"' + b'\\"' * 20_000,
+    "line ends that are escaped": BRACKETS + b'"' + b"\\\n" * 20_000,
+    "many strings of both kinds": BRACKETS + (b'"' + b'\\"' * 200 + b"\\\n") * 100,
+    "nothing but quotes": BRACKETS + b'"' * 40_001,
+    "a lone backslash at the end": BRACKETS + b'"' + b'\\"' * 20_000 + b"\\",
+    "brackets that close nothing": BRACKETS + b"]" * 4_000_000,
+}
+
+
+@pytest.mark.parametrize("what", SLOW)
+def test_the_time_grows_with_the_length(what: str) -> None:
+    started = time.process_time()
+    malformed(SLOW[what], 8 << 20)
+    assert time.process_time() - started < 0.2
+
+
+def test_the_number_of_values_is_limited() -> None:
+    most = b'{"x":[' + b"0," * (MAX_VALUES - 2) + b"0]}"  # "{", "[" and the commas
+    assert len(parse_object(most, max_size=4 << 20)["x"]) == MAX_VALUES - 1
+    malformed(most.replace(b"[", b"[0,", 1), 4 << 20)
+
+
+def test_what_is_written_in_strings_is_no_value() -> None:
+    text = json.dumps({"a": '[,{"\\' * MAX_VALUES})
+    assert parse_object(text.encode(), max_size=8 << 20) == json.loads(text)
+
+
+@pytest.mark.parametrize("unit", [b"[[[[]]]],", b"[],", b'{"a":1},', b"1.5,", b'"x",', b'"":0,', b"]", b'""'])
+def test_too_many_values_are_refused_before_any_is_made(unit: bytes) -> None:
+    document = b'{"x":[' + unit * ((8 << 20) // len(unit)) + b"0]}"
+    tracemalloc.start()
+    try:
+        malformed(document, 16 << 20)
+        assert tracemalloc.get_traced_memory()[1] < 1.5 * len(document)  # its text, and little more
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_long_fraction_is_refused() -> None:
+    malformed(b'{"a":1.' + b"1" * 5000 + b"}")
+
+
+@given(st.lists(st.text('[]{},:"\\\n/a', max_size=12), max_size=12))
+def test_brackets_in_strings_do_not_count(texts: list[str]) -> None:
+    value = {"deep": json.loads("[" * MAX_DEPTH + "]" * MAX_DEPTH)[0], "many": [[]] * MAX_DEPTH, "x": texts}
+    assert parse_object(json.dumps(value).encode(), max_size=1 << 20) == value
+
+
+def test_keys_that_differ_in_case_only() -> None:
+    twins = b'{"x":{"PATH":1,"Path":2}}'
+    malformed(twins)
+    found = parse_object(twins, max_size=100, fold_case=False)
+    assert found == {"x": {"PATH": 1, "Path": 2}}
+    assert one_spelling(found) is found  # its own keys
+    with pytest.raises(VerificationError) as caught:
+        one_spelling(found["x"])
+    assert caught.value.reason is ReasonCode.MALFORMED
+
+
+@pytest.mark.parametrize("text", ['{"a":1,"a":2}', '{"x":[{"a":1,"\\u0061":2}]}'])
+def test_a_repeated_key_is_refused_in_any_case(text: str) -> None:
+    with pytest.raises(VerificationError):
+        parse_object(text.encode(), max_size=100, fold_case=False)
 
 
 _VALUES = st.recursive(

@@ -20,12 +20,17 @@ from ...formats.bundle import MAX_BUNDLE_SIZE
 from ...formats.dsse import Envelope
 from ...formats.log_entry import LogEntry
 from ...formats.strict_json import bytes_field, list_field, object_field, parse_object, text_field
-from .evidence import refusal
+from .evidence import reading, refusal
 from .signature import SignedContent
 
 _REKOR_V1_HASHES = {"sha256": "SHA2_256", "sha384": "SHA2_384", "sha512": "SHA2_512"}
 
 _Reader = Callable[[Mapping[str, Any], SignedContent, bytes], None]
+
+
+def kind_of(entry: LogEntry) -> str:
+    """The kind of ``entry`` with its version, as sigstore_rekor.proto and the wire contract write it."""
+    return f"{entry.kind}/{entry.version}"
 
 
 def check_body(entry: LogEntry, content: SignedContent, certificate: bytes) -> None:
@@ -34,7 +39,7 @@ def check_body(entry: LogEntry, content: SignedContent, certificate: bytes) -> N
     Raises:
         VerificationError: ``log-entry-mismatch``; ``unsupported``: a kind of entry not known here.
     """
-    kind = f"{entry.kind} {entry.version}"
+    kind = kind_of(entry)
     reader = (_ENVELOPE_KINDS if content.envelope else _MESSAGE_KINDS).get(kind)
     if reader is None:
         if kind in _ENVELOPE_KINDS or kind in _MESSAGE_KINDS:
@@ -49,8 +54,6 @@ def check_body(entry: LogEntry, content: SignedContent, certificate: bytes) -> N
         if error.reason is ReasonCode.LOG_ENTRY_MISMATCH:
             raise
         raise _differs(f"the body of the log entry cannot be read: {error.message}") from error
-    except ValueError as error:
-        raise _differs(f"the body of the log entry cannot be read: {error}") from error
 
 
 def _differs(message: str) -> VerificationError:
@@ -70,7 +73,9 @@ def _same_certificate(recorded: bytes, ours: bytes) -> None:
         == b"-----BEGIN CERTIFICATE-----" + body + b"-----END CERTIFICATE-----"
     ):
         return
-    _same("certificate", recorded=load_pem_x509_certificate(recorded).public_bytes(Encoding.DER), ours=ours)
+    with reading("the recorded certificate", ReasonCode.LOG_ENTRY_MISMATCH):
+        der = load_pem_x509_certificate(recorded).public_bytes(Encoding.DER)
+    _same("certificate", recorded=der, ours=ours)
 
 
 def _hash_value(document: Mapping[str, Any]) -> tuple[str, str]:
@@ -151,18 +156,20 @@ def _intoto_002(spec: Mapping[str, Any], content: SignedContent, certificate: by
     _same("payload type", recorded=text_field(held, "payloadType"), ours=envelope.payload_type)
     signature = _only(held, "signatures")
     # Rekor's intoto 0.0.2 wraps the base64 of the envelope in base64 once more.
-    twice = base64.b64decode(bytes_field(signature, "sig"), validate=True)
+    once = bytes_field(signature, "sig")
+    with reading("the recorded signature", ReasonCode.LOG_ENTRY_MISMATCH):
+        twice = base64.b64decode(once, validate=True)
     _same("signature", recorded=twice, ours=envelope.signature)
     _same_certificate(bytes_field(signature, "publicKey"), certificate)
 
 
 _MESSAGE_KINDS: dict[str, _Reader] = {
-    "hashedrekord 0.0.1": _hashedrekord_001,
-    "hashedrekord 0.0.2": _hashedrekord_002,
+    "hashedrekord/0.0.1": _hashedrekord_001,
+    "hashedrekord/0.0.2": _hashedrekord_002,
 }
 # Rekor v2 records an envelope as a hashedrekord over its PAE (rekor-tiles, CLIENTS.md).
 _ENVELOPE_KINDS: dict[str, _Reader] = {
-    "dsse 0.0.1": _dsse_001,
-    "intoto 0.0.2": _intoto_002,
-    "hashedrekord 0.0.2": _hashedrekord_002,
+    "dsse/0.0.1": _dsse_001,
+    "intoto/0.0.2": _intoto_002,
+    "hashedrekord/0.0.2": _hashedrekord_002,
 }

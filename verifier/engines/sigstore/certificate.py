@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from cryptography import x509
 from cryptography.hazmat import asn1
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -9,9 +11,12 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from providers.reasons import ReasonCode
 
 from ...facts import CertificateSummary
-from .evidence import refusal
+from .evidence import reading, refusal
 
 _ARC = "1.3.6.1.4.1.57264.1."
+# What makes a text look other than it is: control characters, line ends, and what turns the direction of writing
+# (Unicode's Bidi_Control). The rest of Unicode is for names: str.isprintable() would refuse joined emoji.
+_MISLEADING = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _OTHER_NAME = x509.ObjectIdentifier(_ARC + "7")
 
 # Fulcio docs/oid-info.md. 1 to 6 hold the text itself, the later ones a DER UTF8String.
@@ -39,6 +44,17 @@ _CLAIMS = {
 }
 
 
+def read(der: bytes) -> tuple[x509.Certificate, CertificateSummary]:
+    """The leaf certificate, found to have Fulcio's profile, and what it says.
+
+    Raises:
+        VerificationError: ``no-certificate``, ``malformed``, ``certificate-invalid``.
+    """
+    certificate = load(der)
+    check_profile(certificate)
+    return certificate, summarise(certificate)
+
+
 def load(der: bytes) -> x509.Certificate:
     """Parse the leaf certificate with all its extensions.
 
@@ -47,11 +63,9 @@ def load(der: bytes) -> x509.Certificate:
     """
     if not der:
         raise refusal(ReasonCode.NO_CERTIFICATE, "the bundle is signed with a key, not with a certificate")
-    try:
+    with reading("the certificate", ReasonCode.MALFORMED):
         certificate = x509.load_der_x509_certificate(der)
         certificate.extensions  # noqa: B018  parsed on first use, duplicates found
-    except Exception as error:  # cryptography raises several kinds
-        raise refusal(ReasonCode.MALFORMED, f"the certificate does not parse: {error}") from error
     return certificate
 
 
@@ -83,12 +97,15 @@ def summarise(certificate: x509.Certificate) -> CertificateSummary:
     """What the certificate says of the signer.
 
     Raises:
-        VerificationError: ``certificate-invalid``: not exactly one name, or an extension that is no text.
+        VerificationError: ``certificate-invalid``: not exactly one name, an extension that is no text, or a text
+            that would not be shown as it is.
     """
     name, kind = _name(certificate)
     texts = _texts(certificate)
+    with reading("the issuer of the certificate", ReasonCode.CERTIFICATE_INVALID):
+        issued_by = certificate.issuer.rfc4514_string()
     return CertificateSummary(
-        certificate_issuer=certificate.issuer.rfc4514_string(),
+        certificate_issuer=issued_by,
         subject_alternative_name=name,
         subject_alternative_name_type=kind,
         issuer=texts.get(_ISSUER_V2) or texts.get(_ISSUER_V1, ""),
@@ -121,7 +138,14 @@ def _name(certificate: x509.Certificate) -> tuple[str, str]:
 def _not_empty(name: str) -> str:
     if not name:
         raise refusal(ReasonCode.CERTIFICATE_INVALID, "the certificate names an empty subject")
-    return name
+    return _shown(name, "the subject alternative name")
+
+
+def _shown(text: str, what: str) -> str:
+    """``text``, if a person who sees it sees all of it, in its order."""
+    if not text.isprintable() and _MISLEADING.search(text):
+        raise refusal(ReasonCode.CERTIFICATE_INVALID, f"{what} of the certificate is not printable: {text!r}")
+    return text
 
 
 def _texts(certificate: x509.Certificate) -> dict[int, str]:
@@ -135,17 +159,16 @@ def _texts(certificate: x509.Certificate) -> dict[int, str]:
         if last not in _CLAIMS and last not in {_ISSUER_V1, _ISSUER_V2}:
             continue
         raw = extension.value.value
-        found[last] = _text(raw, number) if last <= _LAST_RAW else _utf8(raw, f"extension {number}")
+        what = f"extension {number}"
+        found[last] = _shown(_text(raw, what) if last <= _LAST_RAW else _utf8(raw, what), what)
     return found
 
 
-def _text(raw: bytes, number: str) -> str:
+def _text(raw: bytes, what: str) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise refusal(
-            ReasonCode.CERTIFICATE_INVALID, f"extension {number} of the certificate is no text"
-        ) from error
+        raise refusal(ReasonCode.CERTIFICATE_INVALID, f"{what} of the certificate is no text") from error
 
 
 def _utf8(der: bytes, what: str) -> str:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from cryptography.x509 import Certificate, ExtendedKeyUsage, UnsupportedGeneralNameType
+from cryptography.x509 import Certificate, ExtendedKeyUsage
 from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, VerificationError
 
 from providers.reasons import ReasonCode
 
-from .evidence import refusal
+from .evidence import UNREADABLE, refusal
 from .material import Authority, Material
 
 # The client verifier of cryptography asks for the purpose clientAuth. Fulcio's certificates are for codeSigning,
-# which certificate.check_profile asks for; all other default policies stay.
+# which certificate.check_profile asks of the leaf and issuers.check_issuers of all above it; all other default
+# policies stay.
 _CA_POLICY = ExtensionPolicy.webpki_defaults_ca().may_be_present(ExtendedKeyUsage, Criticality.AGNOSTIC, None)
 _LEAF_POLICY = ExtensionPolicy.webpki_defaults_ee().may_be_present(
     ExtendedKeyUsage, Criticality.AGNOSTIC, None
@@ -56,7 +57,7 @@ def find_paths(leaf: Certificate, material: Material) -> tuple[Path, ...]:
         verifier = _BUILDER.time(leaf.not_valid_before_utc).store(authority.store).build_client_verifier()
         try:
             chain = verifier.verify(leaf, []).chain
-        except (VerificationError, UnsupportedGeneralNameType) as error:
+        except (VerificationError, *UNREADABLE) as error:
             last = str(error)
             continue
         if len(chain) > 1:  # one: the leaf is itself an anchor
@@ -70,6 +71,8 @@ def find_paths(leaf: Certificate, material: Material) -> tuple[Path, ...]:
 
 
 def _path(authority: Authority, issuer: Certificate) -> Path:
-    """From ``issuer`` upwards; each was found to be issued by the next when the root was compiled."""
+    """From ``issuer`` upwards; the root was not compiled before each was found to be issued by the next, and to
+    allow it (``issuers``).
+    """
     place = authority.chain.index(issuer)
     return Path(authority, authority.chain[place:], authority.key_hashes[place])

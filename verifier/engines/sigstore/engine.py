@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 
 from cryptography.x509 import Certificate
@@ -16,6 +17,7 @@ from ...facts import TLOG, SignatureFacts, VerifiedLogEntry, VerifiedTimestamp
 from ...formats.bundle import BUNDLE_MEDIA_TYPES, Bundle
 from . import certificate as leaf_certificate
 from . import evidence
+from .body import kind_of
 from .chain import Path, find_paths
 from .evidence import Record, refusal
 from .log import ProvenEntry, check_windows, prove_entries
@@ -25,6 +27,8 @@ from .selftest import run_self_test
 from .signature import SignedContent, verify_signature
 from .subject import bind
 from .timestamps import check_validity, verify_timestamps
+
+logger = logging.getLogger(__name__)
 
 
 class SigstoreEngine:
@@ -42,6 +46,9 @@ class SigstoreEngine:
     Steps 1 to 4 and 7 hold, or the signature is refused. Steps 5, 6 and 8 count what they find: an untrusted log
     is a failed check and no fact, and how many are needed is for the policy to say. A log entry of a trusted log
     that does not hold is refused.
+
+    It opens nothing itself: the one thing it may have to read besides the bundle, the artifact (step 3), comes
+    from the store that it is given.
 
     Facts without a timestamp mean that step 7 could not be made (its check is skipped): nothing shows that the
     certificate was ever valid when its key was used, so whoever judges the facts must refuse them.
@@ -69,7 +76,8 @@ class SigstoreEngine:
         """Compile ``material`` and keep it.
 
         Raises:
-            ConfigurationError: it does not parse, or holds no certificate authority or no log.
+            ConfigurationError: it does not parse, one of its authorities is broken (``issuers``), or it holds no
+                certificate authority or no log.
         """
         self._compiled.get(material)
 
@@ -84,12 +92,13 @@ class SigstoreEngine:
     def verify(self, options: VerifyOptions) -> SignatureFacts:
         """Establish the facts of one signature.
 
-        The artifact itself is read from ``options.store`` only for an artifact signature whose key does not
-        use SHA-256: such a signature cannot be held against the artifact's SHA-256 digest.
+        The artifact itself is read from ``options.store`` only for an artifact signature that cannot be held
+        against its SHA-256 digest: the key uses another hash, or the bundle states another kind of digest.
 
         Raises:
             EvidenceError: the signature does not hold.
-            UnavailableError: ``trust-unavailable``, or why the artifact could not be read.
+            UnavailableError: ``trust-unavailable``; why the artifact could not be read; ``internal-error``: a
+                fault of ours (``evidence`` says what is one).
         """
         try:
             material = self._compiled.get(options.trusted_material)
@@ -97,49 +106,45 @@ class SigstoreEngine:
             raise UnavailableError(ReasonCode.TRUST_UNAVAILABLE, str(error)) from error
         try:
             return _verify(options, material)
-        except PycosignError:
+        except (PycosignError, KeyboardInterrupt, SystemExit):
             raise
-        except Exception as error:  # a fault of ours, outside every step: not known, so not allowed
+        except BaseException as error:  # a fault of ours; a panic of a library in Rust is no Exception
+            logger.exception("a fault in the engine")
             raise UnavailableError(
                 ReasonCode.INTERNAL_ERROR, f"{type(error).__name__} in the engine"
             ) from error
 
 
 def _verify(options: VerifyOptions, material: Material) -> SignatureFacts:
-    record = Record()
-    bundle = options.content
+    record, bundle, subject = Record(), options.content, options.subject_descriptor
     # 1
-    with record.step(evidence.CERTIFICATE, ReasonCode.CERTIFICATE_INVALID):
-        certificate = leaf_certificate.load(bundle.leaf_certificate)
-        leaf_certificate.check_profile(certificate)
-        summary = leaf_certificate.summarise(certificate)
-        record.passed(
-            evidence.CERTIFICATE, f"issued to {summary.subject_alternative_name} for {summary.issuer}"
-        )
+    with record.step(evidence.CERTIFICATE):
+        certificate, summary = leaf_certificate.read(bundle.leaf_certificate)
+        signer = f"{summary.subject_alternative_name} for {summary.issuer}"
+        record.passed(evidence.CERTIFICATE, f"issued to {signer}")
     # 2
-    with record.step(evidence.CHAIN, ReasonCode.CHAIN_UNTRUSTED):
+    with record.step(evidence.CHAIN):
         paths = find_paths(certificate, material)
         record.passed(evidence.CHAIN, f"issued by {summary.certificate_issuer}, which the trusted root holds")
     # 3
-    with record.step(evidence.SIGNATURE, ReasonCode.SIGNATURE_INVALID):
-        content = verify_signature(
-            certificate, bundle.content, bytes.fromhex(options.subject_descriptor.hex), lambda: _read(options)
-        )
+    with record.step(evidence.SIGNATURE):
+        digest = bytes.fromhex(subject.hex)
+        content = verify_signature(certificate, bundle.content, digest, lambda: _read(options))
         record.passed(evidence.SIGNATURE, "made with the key of the certificate")
     # 4
-    with record.step(evidence.SUBJECT, ReasonCode.SUBJECT_DIGEST_MISMATCH):
-        binding = bind(content, options.subject_descriptor)
-        record.passed(evidence.SUBJECT, f"signed digest {options.subject_descriptor.digest}")
+    with record.step(evidence.SUBJECT):
+        binding = bind(content, subject)
+        record.passed(evidence.SUBJECT, f"signed digest {subject.digest}")
     # 5
-    with record.step(evidence.LOG, ReasonCode.LOG_UNTRUSTED):
+    with record.step(evidence.LOG):
         entries = prove_entries(bundle.log_entries, content, bundle.leaf_certificate, material, record)
     # 6
-    with record.step(evidence.TIMESTAMP, ReasonCode.TIMESTAMP_INVALID):
+    with record.step(evidence.TIMESTAMP):
         timestamps = _times(bundle, content, certificate, entries, material, record)
     # 7
     path = _check_validity(certificate, paths, entries, timestamps, record)
     # 8
-    with record.step(evidence.SCT, ReasonCode.SCT_UNTRUSTED):
+    with record.step(evidence.SCT):
         scts = verify_scts(certificate, path.issuer_key_hash, material, record)
     return SignatureFacts(
         media_type=bundle.media_type,
@@ -149,7 +154,7 @@ def _verify(options: VerifyOptions, material: Material) -> SignatureFacts:
         predicate_type=binding.predicate_type,
         annotations=binding.annotations,
         timestamps=timestamps,
-        log_entries=tuple(_log_fact(entry) for entry in entries),
+        log_entries=tuple(map(_log_fact, entries)),
         scts=scts,
         checks=record.checks,
     )
@@ -160,8 +165,7 @@ def _read(options: VerifyOptions) -> bytes:
 
 
 def _log_fact(proven: ProvenEntry) -> VerifiedLogEntry:
-    kind = f"{proven.entry.kind} {proven.entry.version}"
-    return VerifiedLogEntry(proven.key.log_id.hex(), proven.index, kind, proven.key.uri)
+    return VerifiedLogEntry(proven.key.log_id.hex(), proven.index, kind_of(proven.entry), proven.key.uri)
 
 
 def _times(
@@ -201,7 +205,7 @@ def _check_validity(
 ) -> Path:
     """Step 7: choose the path that was valid at every established time."""
     times = [stamp.time for stamp in timestamps]
-    with record.step(evidence.VALIDITY, ReasonCode.CHAIN_UNTRUSTED):
+    with record.step(evidence.VALIDITY):
         for stamp in timestamps:
             check_validity(stamp.time, certificate, stamp.uri or stamp.authority)
         valid = [path for path in paths if all(path.covers(time) for time in times)]

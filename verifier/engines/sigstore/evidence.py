@@ -2,23 +2,44 @@
 
 Texts come from strangers (certificates, logs), so what a person gets to see holds no control characters and has
 a bounded length.
+
+Whose fault is an exception? What a library raises at bytes that it cannot read is evidence that does not hold; it
+is translated where the library is called (``reading``), and what may be raised there has names (``UNREADABLE``).
+Whatever else comes up is a fault of ours: no step takes it for an answer, and the engine makes it *could not
+check*, with a traceback in the log. Should a library raise something at a stranger's bytes that has no name here,
+then he turns the refusal of his own bundle into *could not check*: both deny, and the log shows what to add.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from providers.errors import UnavailableError, VerificationError
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from sigstore.errors import Error as SigstoreError
+
+from providers.errors import VerificationError
 from providers.reasons import ReasonCode
 
 from ...engine import EvidenceError
 from ...facts import Check, CheckStatus
 from ...printable import printable
 
-logger = logging.getLogger(__name__)
-
+# What the libraries raise at bytes that they cannot read: by their sources, and seen by spoiling certificates,
+# timestamps and log entries (tests/unit/engines/test_sigstore_faults.py).
+UNREADABLE = (
+    ValueError,  # nearly everything: cryptography, rfc3161-client, rfc8785, base64, pydantic
+    KeyError,  # in names: a tag that is looked up and not found,
+    TypeError,  # and one that is no text (cryptography, rfc3161-client)
+    OverflowError,  # a time that no calendar has
+    UnsupportedAlgorithm,  # cryptography: a curve or a hash nobody has
+    x509.DuplicateExtension,  # the next three are no ValueErrors
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+    SigstoreError,
+    Warning,  # cryptography warns of odd certificates; python -W error raises that
+)
 # The checks of one signature, in the order in which they are made.
 CERTIFICATE, CHAIN, SIGNATURE, SUBJECT = "certificate", "chain", "signature", "subject"
 LOG, TIMESTAMP, VALIDITY, SCT = "log", "timestamp", "validity", "sct"
@@ -28,6 +49,29 @@ ALL = (CERTIFICATE, CHAIN, SIGNATURE, SUBJECT, LOG, TIMESTAMP, VALIDITY, SCT)
 def refusal(reason: ReasonCode, message: str) -> VerificationError:
     """What a step raises when the evidence says no."""
     return VerificationError(reason, printable(message))
+
+
+class reading:  # noqa: N801  (written as a context manager; a generator would take three times as long)
+    """Around a call of a library that reads ``what``. Nothing of ours belongs inside.
+
+    Raises:
+        VerificationError: with ``reason``: the library could not read it.
+    """
+
+    __slots__ = ("_reason", "_what")
+
+    def __init__(self, what: str, reason: ReasonCode) -> None:
+        self._what = what
+        self._reason = reason
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Translate what the library raised, if it has a name."""
+        if isinstance(error, UNREADABLE):
+            text = f"{self._what} cannot be read: {type(error).__name__}: {error}"
+            raise refusal(self._reason, text) from error
 
 
 class Record:
@@ -54,29 +98,16 @@ class Record:
         self._checks.append(Check(check, CheckStatus.SKIPPED, printable(evidence)))
 
     @contextmanager
-    def step(self, check: str, otherwise: ReasonCode) -> Iterator[None]:
-        """One step of the verification. Whatever is raised inside ends it.
-
-        A ``VerificationError`` keeps its reason. Any other exception is a library stumbling over evidence that
-        it could not read (sigstore-python lets ValueError, TypeError and AttributeError escape): it refuses
-        with ``otherwise``.
+    def step(self, check: str) -> Iterator[None]:
+        """One step of the verification. A refusal inside ends it; anything else passes through.
 
         Raises:
-            EvidenceError: with every check made, this one failed, and the later ones skipped.
-            UnavailableError: as raised inside; or ``internal-error`` when memory or the stack ran out.
+            EvidenceError: the refusal, with every check made, this one failed, and the later ones skipped.
         """
         try:
             yield
-        except UnavailableError:
-            raise
         except VerificationError as error:
             raise self._end(check, error.reason, error.message) from error
-        except (MemoryError, RecursionError) as error:
-            raise UnavailableError(ReasonCode.INTERNAL_ERROR, f"no memory left in check {check!r}") from error
-        except Exception as error:
-            logger.debug("foreign exception in check %s", check, exc_info=True)
-            kind = type(error).__name__
-            raise self._end(check, otherwise, f"cannot be read: {kind}: {error}") from error
 
     def _end(self, check: str, reason: ReasonCode, message: str) -> EvidenceError:
         self.failed(check, reason, message)

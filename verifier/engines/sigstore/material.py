@@ -16,8 +16,10 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import Certificate, Name, load_der_x509_certificate
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import Store
 from rfc3161_client import VerifierBuilder
 from rfc3161_client.verify import Verifier as TimestampVerifier
@@ -29,6 +31,7 @@ from providers.errors import ConfigurationError, PycosignError
 from providers.trust import TrustedMaterial
 
 from ...formats.strict_json import parse_object
+from .issuers import check_issuers
 
 _MEDIA_TYPE = "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
 # providers/static.py reads no larger file.
@@ -54,7 +57,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class LogKey:
-    """The key of one transparency log. ``note_id`` are the four bytes that name it in a checkpoint."""
+    """The key of one transparency log. ``note_id`` are the four bytes that name it in a checkpoint.
+
+    ``log_id`` is what the log is counted by: of the ids under which the root lists this key, the first. One key
+    under two names is one log.
+    """
 
     log_id: bytes
     note_id: bytes
@@ -80,7 +87,9 @@ class Authority:
 
 @dataclass(frozen=True, slots=True)
 class StampAuthority:
-    """One timestamp authority. ``name`` is what distinct authorities are counted by."""
+    """One timestamp authority. ``name`` is what distinct authorities are counted by: of those under which the root
+    lists its key, the first.
+    """
 
     name: str
     uri: str
@@ -103,7 +112,8 @@ def compile_material(material: TrustedMaterial) -> Material:
     """Parse the trusted root and build everything that verification needs of it.
 
     Raises:
-        ConfigurationError: it does not parse, or holds no certificate authority or no transparency log.
+        ConfigurationError: it does not parse, one of its authorities is broken, or it holds no certificate
+            authority or no transparency log.
     """
     try:
         root = _parse(material.trusted_root)
@@ -111,7 +121,7 @@ def compile_material(material: TrustedMaterial) -> Material:
             authorities=tuple(_authority(entry) for entry in root.certificate_authorities),
             logs=_log_keys(root.tlogs),
             ct_logs=_log_keys(root.ctlogs),
-            stamp_authorities=tuple(_stamp_authority(entry) for entry in root.timestamp_authorities),
+            stamp_authorities=_stamp_authorities(root.timestamp_authorities),
         )
     except ConfigurationError:
         raise
@@ -162,15 +172,15 @@ def _window(given: TimeRange | None) -> Window:
 def _log_keys(instances: Iterable[TransparencyLogInstance]) -> dict[bytes, tuple[LogKey, ...]]:
     """By log id. sigstore's ``Keyring`` is not used: it tries every key when it does not know the id."""
     found: dict[bytes, tuple[LogKey, ...]] = {}
+    ids: dict[bytes, bytes] = {}
     for instance in instances:
         log_id = instance.log_id.key_id
         note_id = (instance.checkpoint_key_id or instance.log_id).key_id[:4]
         key = Key(instance.public_key)
+        counted_as = ids.setdefault(_key_hash(key.key), log_id)
         window = _window(instance.public_key.valid_for)
-        found[log_id] = (
-            *found.get(log_id, ()),
-            LogKey(log_id, note_id, instance.base_url, key, window),
-        )
+        listed = LogKey(counted_as, note_id, instance.base_url, key, window)
+        found[log_id] = (*found.get(log_id, ()), listed)
     return found
 
 
@@ -188,27 +198,40 @@ def _chain(entry: CertificateAuthority) -> tuple[Certificate, ...]:
 
 def _authority(entry: CertificateAuthority) -> Authority:
     chain = _chain(entry)
+    check_issuers(_known_as(entry, chain[0]), chain, ExtendedKeyUsageOID.CODE_SIGNING)
     names = tuple(certificate.subject for certificate in chain)
-    hashes = tuple(_key_hash(certificate) for certificate in chain)
+    hashes = tuple(_key_hash(certificate.public_key()) for certificate in chain)
     return Authority(entry.uri or "", chain, names, hashes, Store(list(chain)), _window(entry.valid_for))
 
 
-def _key_hash(certificate: Certificate) -> bytes:
-    spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+def _known_as(entry: CertificateAuthority, first: Certificate) -> str:
+    return entry.uri or first.subject.rfc4514_string()
+
+
+def _key_hash(key: CertificatePublicKeyTypes) -> bytes:
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(spki).digest()
 
 
-def _stamp_authority(entry: CertificateAuthority) -> StampAuthority:
+def _stamp_authorities(entries: Iterable[CertificateAuthority]) -> tuple[StampAuthority, ...]:
+    names: dict[bytes, str] = {}
+    return tuple(_stamp_authority(entry, names) for entry in entries)
+
+
+def _stamp_authority(entry: CertificateAuthority, names: dict[bytes, str]) -> StampAuthority:
+    """``names`` are those that keys were found under before."""
     leaf, *others = _chain(entry)
     if not others:
         raise ConfigurationError(
             "a timestamp authority has one certificate only",
             remedy="Its certChain needs the signing certificate and the root.",
         )
+    known_as = _known_as(entry, leaf)
+    check_issuers(known_as, others, ExtendedKeyUsageOID.TIME_STAMPING)
     builder = VerifierBuilder().tsa_certificate(leaf).add_root_certificate(others[-1])
     for intermediate in others[:-1]:
         builder = builder.add_intermediate_certificate(intermediate)
-    name = entry.uri or leaf.subject.rfc4514_string()
+    name = names.setdefault(_key_hash(leaf.public_key()), known_as)
     return StampAuthority(name, entry.uri or "", leaf, builder.build(), _window(entry.valid_for))
 
 

@@ -15,10 +15,11 @@ from cryptography.x509.certificate_transparency import LogEntryType, SignedCerti
 from sigstore._internal.sct import _pack_digitally_signed
 from sigstore._utils import KeyID
 
+from providers.errors import VerificationError
 from providers.reasons import ReasonCode
 
 from ...facts import VerifiedSct
-from .evidence import SCT, Record, refusal
+from .evidence import SCT, Record, reading, refusal
 from .material import LogKey, Material
 
 # Fulcio embeds one; browsers ask for three at most.
@@ -45,40 +46,49 @@ def verify_scts(
         record.failed(SCT, ReasonCode.SCT_UNTRUSTED, "the certificate holds no SCT")
     found = []
     for sct in listed:
-        time = sct.timestamp.replace(tzinfo=UTC)
-        problem = _problem(sct, time, certificate, issuer_key_hash, material.ct_logs.get(sct.log_id, ()))
-        if problem:
-            record.failed(SCT, ReasonCode.SCT_UNTRUSTED, problem)
+        try:
+            key, time = _verify(sct, certificate, issuer_key_hash, material)
+        except VerificationError as error:
+            record.failed(SCT, error.reason, error.message)
             continue
         record.passed(SCT, f"CT log {sct.log_id.hex()} saw the certificate at {time}")
-        found.append(VerifiedSct(sct.log_id.hex(), time))
+        found.append(VerifiedSct(key.log_id.hex(), time))
     return tuple(found)
 
 
-def _problem(
-    sct: SignedCertificateTimestamp,
-    time: datetime,
-    certificate: Certificate,
-    issuer_key_hash: bytes,
-    keys: tuple[LogKey, ...],
-) -> str:
-    """Why the SCT does not count; empty when it does."""
+def _verify(
+    sct: SignedCertificateTimestamp, certificate: Certificate, issuer_key_hash: bytes, material: Material
+) -> tuple[LogKey, datetime]:
+    """The key that signed it, and when.
+
+    Raises:
+        VerificationError: ``sct-untrusted``: it does not count.
+    """
     log = f"CT log {sct.log_id.hex()}"
+    keys = material.ct_logs.get(sct.log_id, ())
     if not keys:
-        return f"{log} is not in the trusted root"
+        raise _untrusted(f"{log} is not in the trusted root")
+    with reading(f"the SCT of {log}", ReasonCode.SCT_UNTRUSTED):
+        time = sct.timestamp.replace(tzinfo=UTC)
+        usual = isinstance(sct.signature_hash_algorithm, SHA256)
     trusted = [key for key in keys if key.window.contains(time)]
     if not trusted:
-        return f"the key of {log} is trusted from {keys[-1].window}, not at {time}"
+        raise _untrusted(f"the key of {log} is trusted from {keys[-1].window}, not at {time}")
     if sct.entry_type is not LogEntryType.PRE_CERTIFICATE:
-        return f"the SCT of {log} is not one of a precertificate"
-    if not isinstance(sct.signature_hash_algorithm, SHA256):
-        return f"the SCT of {log} does not use SHA-256"
+        raise _untrusted(f"the SCT of {log} is not one of a precertificate")
+    if not usual:
+        raise _untrusted(f"the SCT of {log} does not use SHA-256")
     # RFC 6962 section 3.2: an SCT of a precertificate is bound to its issuer's key.
-    signed = _pack_digitally_signed(sct, certificate, KeyID(issuer_key_hash))
+    with reading(f"the SCT of {log}", ReasonCode.SCT_UNTRUSTED):
+        signed = _pack_digitally_signed(sct, certificate, KeyID(issuer_key_hash))
     for key in trusted:
         try:
             key.key.verify(sct.signature, signed)
         except InvalidSignature:
             continue
-        return ""
-    return f"the SCT is not signed by {log}"
+        return key, time
+    raise _untrusted(f"the SCT is not signed by {log}")
+
+
+def _untrusted(message: str) -> VerificationError:
+    return refusal(ReasonCode.SCT_UNTRUSTED, message)

@@ -93,6 +93,7 @@ def run_self_test(engine: Engine) -> None:
         ("certificateAuthorities", ("validFor",), ReasonCode.CHAIN_UNTRUSTED),
         ("tlogs", ("publicKey", "validFor"), ReasonCode.LOG_UNTRUSTED),
     ):
+        # mypy cannot infer the type of a lambda with default arguments, which a loop's variables need.
         expired = _changed(root, lambda r, n=list_name, w=window: _expire(r[n], w))  # type: ignore[misc]
         _expect(engine, expired, dsse, reason, f"a root whose {list_name} have expired")
     if _verify(engine, _changed(root, lambda r: r.update(ctlogs=[])), dsse).scts:

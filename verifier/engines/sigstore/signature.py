@@ -16,7 +16,7 @@ from providers.reasons import ReasonCode
 
 from ...formats.bundle import MessageSignature
 from ...formats.dsse import Envelope, pae
-from .evidence import refusal
+from .evidence import reading, refusal
 
 # By the names of protobuf-specs' HashAlgorithm.
 _HASHES: dict[str, hashes.HashAlgorithm] = {
@@ -64,14 +64,15 @@ def verify_signature(
 ) -> SignedContent:
     """Verify the signature with the key of the certificate.
 
-    An artifact signature can be verified by the SHA-256 digest alone when the key uses that; for other keys
-    the artifact is read with ``read_subject``.
+    An artifact signature can be verified by the SHA-256 digest alone when the key uses that and the bundle states
+    no other; else the artifact is read with ``read_subject``.
 
     Raises:
         VerificationError: ``signature-invalid``, ``unsupported``.
         UnavailableError: from ``read_subject``.
     """
-    key = certificate.public_key()
+    with reading("the key of the certificate", ReasonCode.UNSUPPORTED):
+        key = certificate.public_key()
     algorithm = _hash_of(key)
     if isinstance(content, Envelope):
         message = pae(content.payload_type, content.payload)

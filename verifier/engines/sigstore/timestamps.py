@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 
 from cryptography.x509 import Certificate
-from rfc3161_client import TimeStampResponse, decode_timestamp_response
 from rfc3161_client import VerificationError as StampError
+from rfc3161_client import decode_timestamp_response
 
+from providers.errors import VerificationError
 from providers.reasons import ReasonCode
 
 from ...facts import TIMESTAMP_AUTHORITY, VerifiedTimestamp
-from .evidence import TIMESTAMP, Record, refusal
+from .evidence import TIMESTAMP, UNREADABLE, Record, reading, refusal
 from .material import StampAuthority
 
 
@@ -37,9 +38,8 @@ def verify_timestamps(
     for token in tokens:
         try:
             stamp = _verify(token, signature, authorities)
-        except Exception as error:  # noqa: BLE001  rfc3161-client lets several kinds escape
-            text = f"a timestamp does not hold: {error}"
-            record.failed(TIMESTAMP, ReasonCode.TIMESTAMP_INVALID, text)
+        except VerificationError as error:
+            record.failed(TIMESTAMP, error.reason, error.message)
             continue
         check_validity(stamp.time, certificate, f"timestamp authority {stamp.authority}")
         record.passed(TIMESTAMP, f"{stamp.authority} saw the signature at {stamp.time}")
@@ -62,23 +62,21 @@ def check_validity(time: datetime, certificate: Certificate, source: str) -> Non
 
 
 def _verify(token: bytes, signature: bytes, authorities: tuple[StampAuthority, ...]) -> VerifiedTimestamp:
-    response = decode_timestamp_response(token)
-    problem: Exception = StampError("no timestamp authority of the trusted root made it")
-    time = response.tst_info.gen_time
-    for authority in _named(response, authorities):
+    with reading("a timestamp", ReasonCode.TIMESTAMP_INVALID):
+        response = decode_timestamp_response(token)
+        time = response.tst_info.gen_time
+        signers = {(signer.serial_number, signer.issuer) for signer in response.signed_data.signer_infos}
+    problem = "no timestamp authority of the trusted root made it"
+    for authority in authorities:
+        # Only those that the token names: a signature check costs a millisecond.
+        if (authority.leaf.serial_number, authority.leaf.issuer) not in signers:
+            continue
         try:
             authority.verifier.verify_message(response, signature)
-        except StampError as error:
-            problem = error
+        except (StampError, *UNREADABLE) as error:
+            problem = str(error)
             continue
-        if not authority.window.contains(time):
-            problem = StampError(f"{authority.name} is trusted from {authority.window}, not at {time}")
-            continue
-        return VerifiedTimestamp(TIMESTAMP_AUTHORITY, authority.uri, time, authority.name)
-    raise problem
-
-
-def _named(response: TimeStampResponse, authorities: tuple[StampAuthority, ...]) -> list[StampAuthority]:
-    """The authorities that the token says made it: a signature check costs a millisecond."""
-    signers = {(signer.serial_number, signer.issuer) for signer in response.signed_data.signer_infos}
-    return [a for a in authorities if (a.leaf.serial_number, a.leaf.issuer) in signers]
+        if authority.window.contains(time):
+            return VerifiedTimestamp(TIMESTAMP_AUTHORITY, authority.uri, time, authority.name)
+        problem = f"{authority.name} is trusted from {authority.window}, not at {time}"
+    raise refusal(ReasonCode.TIMESTAMP_INVALID, f"a timestamp does not hold: {problem}")
