@@ -60,3 +60,8 @@ def test_a_threat_without_a_test_would_be_noticed(tmp_path: Path, shown_by: str)
     (tmp_path / "tests" / "some.py").write_text("def test_one(x):\n")
     assert _unproven(shown_by, tmp_path)
     assert not _unproven("`tests/some.py::test_one`", tmp_path)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_placeholder_was_left(document: Path) -> None:
+    assert re.findall(r"@[A-Z_]+@", document.read_text("utf-8")) == []
