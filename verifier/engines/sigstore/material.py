@@ -126,18 +126,18 @@ def compile_material(material: TrustedMaterial) -> Material:
     except ConfigurationError:
         raise
     except PycosignError as error:
-        raise _refused(material, str(error)) from error
+        raise _refused(str(error)) from error
     except Exception as error:  # pydantic, cryptography and sigstore each raise their own kinds
-        raise _refused(material, f"{type(error).__name__}: {error}") from error
+        raise _refused(f"{type(error).__name__}: {error}") from error
     for held, what in ((compiled.authorities, "certificate authority"), (compiled.logs, "transparency log")):
         if not held:
-            raise _refused(material, f"it holds no {what}")
+            raise _refused(f"it holds no {what}")
     return compiled
 
 
-def _refused(material: TrustedMaterial, problem: str) -> ConfigurationError:
+def _refused(problem: str) -> ConfigurationError:
     return ConfigurationError(
-        f"the trusted root from {material.source} cannot be used: {problem[:500]}",
+        f"it is no trusted root that can be used: {problem[:500]}",
         remedy="Take trusted_root.json as the instance publishes it or 'cosign trusted-root create' writes it.",
     )
 
