@@ -18,6 +18,8 @@ from urllib.parse import urlencode
 import pytest
 import urllib3
 
+from tests.tools import require_tool
+
 COMMAND = (sys.executable, "-P", "-m", "pycosign.cli")
 PATIENCE = 60
 

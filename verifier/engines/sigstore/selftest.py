@@ -37,6 +37,8 @@ _OTHER_DIGEST = digest_of(b"another artifact\n")
 
 _OLDEST, _FIRST_UNKNOWN = (4, 5, 1), (4, 6)
 _DSSE, _MESSAGE, _ROOT = "dsse-rekor1.json", "message-rekor2.json", "trusted_root.json"
+# Any: what is verified here rests on proven times.
+_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 _LONG_AGO = {"start": "2001-01-01T00:00:00Z", "end": "2001-12-31T00:00:00Z"}
 
 _Spoil = Callable[[dict[str, Any]], None]
@@ -157,13 +159,12 @@ def _expire(instances: list[dict[str, Any]], path: tuple[str, ...]) -> None:
 
 
 def _verify(engine: Engine, root: bytes, bundle: bytes, digest: str = ARTIFACT_DIGEST) -> SignatureFacts:
-    now = datetime.now(UTC)
     subject = Descriptor("application/octet-stream", digest, len(ARTIFACT))
     content = parse_bundle(bundle)
     artifact = Descriptor(content.media_type, content.digest, len(bundle))
-    material = TrustedMaterial.of("self-test", root, now)
+    material = TrustedMaterial.of("self-test", root, _MOMENT)
     return engine.verify(
-        VerifyOptions(_NoStore(), "self-test", subject, artifact, content, material, now, Budget(60))
+        VerifyOptions(_NoStore(), "self-test", subject, artifact, content, material, _MOMENT, Budget(60))
     )
 
 
