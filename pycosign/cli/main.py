@@ -68,13 +68,12 @@ def pycosign() -> None:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """The program: ends the process with the exit code of the command in ``arguments`` (else: ``sys.argv``)."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(
-            stream, io.TextIOWrapper
-        ):  # a terminal without a character shows its number, no traceback
+        # A terminal without a character shows its number, and no traceback.
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     if f"_{PROGRAM.upper()}_COMPLETE" in os.environ:  # a shell asks what could be typed next
         pycosign.main(prog_name=PROGRAM)
-    sys.exit(run(pycosign, sys.argv[1:] if arguments is None else arguments))
+    sys.exit(_delivered(run(pycosign, sys.argv[1:] if arguments is None else arguments)))
 
 
 def run(command: click.Command, arguments: Sequence[str]) -> int:
@@ -105,6 +104,20 @@ def run(command: click.Command, arguments: Sequence[str]) -> int:
         if isinstance(error, OSError) and error.errno in _LOST_OUTPUT:
             return _complain(f"cannot write: {error.strerror}", COULD_NOT_CHECK)
         return _report_fault(error)
+
+
+def _delivered(code: int) -> int:
+    """``code``, once what was printed has left the process: what nobody could read was not said.
+
+    The interpreter would try again at its end and exit with a code of its own, so what is left is dropped.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if code != COULD_NOT_CHECK:
+            return _complain(f"cannot write: {error.strerror}", COULD_NOT_CHECK)
+    return code
 
 
 def _code_of(ending: SystemExit) -> int:

@@ -159,13 +159,15 @@ def test_an_interrupt_is_no_refusal() -> None:
     assert (process.returncode, out, err.strip()) == (130, "", "pycosign: interrupted")
 
 
-def test_a_full_disk_is_no_refusal(desk: Desk) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_is_no_refusal(desk: Desk, unbuffered: str) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [*COMMAND, desk.image, *IDENTITY, "--trusted-root", desk.root],
             check=False,
             stdout=full,
             stderr=subprocess.PIPE,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
             text=True,
             timeout=PATIENCE,
         )
@@ -173,7 +175,8 @@ def test_a_full_disk_is_no_refusal(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("127.0.0.1:1/demo/app:v1", *IDENTITY)])
-def test_a_reader_that_left_is_no_refusal(arguments: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_left_is_no_refusal(arguments: tuple[str, ...], unbuffered: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -182,6 +185,7 @@ def test_a_reader_that_left_is_no_refusal(arguments: tuple[str, ...]) -> None:
             check=False,
             stdout=writing,
             stderr=subprocess.PIPE,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
             text=True,
             timeout=PATIENCE,
         )
