@@ -57,7 +57,9 @@ def _parse_host(host: str) -> str:
     """A name, or an IP address in canonical form. ``127.1`` and ``0x7f000001`` are neither."""
     try:
         if host.startswith("["):
-            return f"[{IPv6Address(host[1:-1]).compressed}]"
+            address = IPv6Address(host[1:-1])
+            # RFC 4291 section 2.5.5.2: the same host as the IPv4 address inside, and so the same registry.
+            return str(address.ipv4_mapped) if address.ipv4_mapped else f"[{address.compressed}]"
         if _NUMBER.fullmatch(host.rpartition(".")[2]):
             return str(IPv4Address(host))
     except ValueError as error:

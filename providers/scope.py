@@ -45,6 +45,8 @@ class Scope:
             return cls(text, everything=True)
         if text.startswith("*."):
             domain = text[2:].lower()
+            if domain == DEFAULT_REGISTRY:  # its hosts are all written docker.io, which is not below itself
+                raise InvalidReferenceError(f"{text!r} matches nothing; write {DEFAULT_REGISTRY!r}")
             if len(domain) > _MAX_DOMAIN or not _DOMAIN.fullmatch(domain):
                 raise InvalidReferenceError(f"not a domain: {text[:100]!r}")
             return cls(text, domain=domain)

@@ -7,7 +7,7 @@ with VerifierClient("127.0.0.1:50051") as client:
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -53,13 +53,18 @@ class VerifierClient:
         Whatever has got no verdict when this ends or raises is not admitted. ``references`` is read from
         another thread.
         """
-        requests = (
-            pb.ValidateRequest(reference=name, namespace=namespace, request_id=name) for name in references
-        )
-        answers = self._stub.ValidateMany(requests, timeout=timeout, wait_for_ready=True)
+        asked: dict[str, str] = {}  # an identifier is shorter than a reference may be
+
+        def requests() -> Iterator[pb.ValidateRequest]:
+            for number, name in enumerate(references):
+                asked[str(number)] = name
+                yield pb.ValidateRequest(reference=name, namespace=namespace, request_id=str(number))
+
+        answers = self._stub.ValidateMany(requests(), timeout=timeout, wait_for_ready=True)
         try:
             for answer in answers:
-                yield answer.request_id, _validation(answer.request_id, answer)
+                name = asked.pop(answer.request_id, "")
+                yield name, _validation(name, answer)
         finally:
             answers.cancel()  # who has heard enough lets the server stop
 

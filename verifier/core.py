@@ -230,7 +230,9 @@ def _recording_obstacles(findings: Findings) -> Iterator[None]:
 
 
 def _signature_layers(manifest: Manifest, engine: Engine) -> list[Descriptor]:
-    layers = [layer for layer in manifest.layers if layer.media_type in engine.artifact_types]
+    """The layers that hold signatures, each content once."""
+    listed = {layer.digest: layer for layer in manifest.layers if layer.media_type in engine.artifact_types}
+    layers = list(listed.values())
     if not layers:
         raise VerificationError(ReasonCode.MALFORMED, "the signature artifact holds no signature")
     if len(layers) > MAX_SIGNATURES_PER_ARTIFACT:

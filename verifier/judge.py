@@ -52,7 +52,7 @@ def judge(facts: SignatureFacts, policy: Policy) -> CosignVerificationResult:
         verified_log_entries=facts.log_entries,
         verified_identity=identity,
         predicate_type=facts.predicate_type,
-        annotations=facts.annotations,
+        annotations=() if failed else facts.annotations,  # whoever does not count is not quoted at length
         checks=facts.checks + judged,
     )
 

@@ -21,7 +21,8 @@ class CosignVerificationResult:
     """What was found out about one signature.
 
     ``certificate`` or ``key_id`` is set when the signature itself holds; ``verified_identity`` is the policy's
-    identity that matched. ``checks`` explains the outcome either way.
+    identity that matched, ``annotations`` the signed ones of a signature that counts. ``checks`` explains the
+    outcome either way.
     """
 
     media_type: str

@@ -71,7 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         # A terminal without a character shows its number, and no traceback.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    if f"_{PROGRAM.upper()}_COMPLETE" in os.environ:  # a shell asks what could be typed next
+    # A shell asks what could be typed next. It gives no arguments; where there are any, somebody wants a verdict.
+    if f"_{PROGRAM.upper()}_COMPLETE" in os.environ and not sys.argv[1:]:
         pycosign.main(prog_name=PROGRAM)
     sys.exit(_delivered(run(pycosign, sys.argv[1:] if arguments is None else arguments)))
 
@@ -87,7 +88,7 @@ def run(command: click.Command, arguments: Sequence[str]) -> int:
             command.invoke(context)
         return 0
     except click.exceptions.Exit as ending:
-        return ending.exit_code
+        return USAGE_ERROR if ending.exit_code == 0 and _wanted_a_verdict(arguments) else ending.exit_code
     except SystemExit as ending:
         return _code_of(ending)
     except click.ClickException as error:
@@ -118,6 +119,12 @@ def _delivered(code: int) -> int:
         if code != COULD_NOT_CHECK:
             return _complain(f"cannot write: {error.strerror}", COULD_NOT_CHECK)
     return code
+
+
+def _wanted_a_verdict(arguments: Sequence[str]) -> bool:
+    """Whether more than help was asked of ``verify``: an image list may hold the word ``--help``, and help is no
+    "allowed"."""
+    return list(arguments[:1]) == ["verify"] and len(arguments) > len(("verify", "--help"))
 
 
 def _code_of(ending: SystemExit) -> int:

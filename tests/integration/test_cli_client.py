@@ -88,6 +88,7 @@ def test_many_verdicts_each_with_the_name_it_was_asked_by(client: VerifierClient
         f"{registry}/demo/copied:v1": ReasonCode.SUBJECT_DIGEST_MISMATCH,
         f"{registry}/demo/unsigned:v1": ReasonCode.NO_SIGNATURE,
         f"{registry}/demo/missing:v1": ReasonCode.IMAGE_NOT_FOUND,
+        f"{registry}/demo/{'a' * 200}:{'b' * 100}": ReasonCode.IMAGE_NOT_FOUND,  # longer than an identifier may be
         "NOT A NAME": ReasonCode.INVALID_REFERENCE,
     }
     answers = list(client.validate_many(iter(expected), namespace="prod"))

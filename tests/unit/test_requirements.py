@@ -214,18 +214,43 @@ def test_requirement_8_candidates_and_signatures_are_counted(world: World) -> No
 
 def test_requirement_8_layers_of_one_artifact_are_counted(world: World) -> None:
     image = world.image()
-    layer = {"mediaType": BUNDLE_V03, "digest": world.registry.put_blob("app", b"{}"), "size": 2}
+    blobs = [b"%d" % number for number in range(10, 11 + MAX_SIGNATURES_PER_ARTIFACT)]
+    layers = [
+        {"mediaType": BUNDLE_V03, "digest": world.registry.put_blob("app", blob), "size": 2} for blob in blobs
+    ]
     manifest = {
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "artifactType": BUNDLE_V03,
-        "config": {**layer, "mediaType": "application/vnd.oci.empty.v1+json"},
-        "layers": [layer] * (MAX_SIGNATURES_PER_ARTIFACT + 1),
+        "config": {**layers[0], "mediaType": "application/vnd.oci.empty.v1+json"},
+        "layers": layers,
         "subject": image.to_json(),
     }
     world.registry.put_manifest("app", json.dumps(manifest).encode(), str(manifest["mediaType"]))
     result = world.validate()
     assert (result.outcome, result.reason) == (Outcome.COULD_NOT_CHECK, ReasonCode.LIMIT_EXCEEDED)
+    assert len(result.results[0].detail) == 1
+
+
+def test_one_layer_listed_again_is_one_signature(world: World) -> None:
+    image = world.image()
+    bundle = LAB.sign_image(image.digest, **SIGNED_BY)
+    layer = {
+        "mediaType": BUNDLE_V03,
+        "digest": world.registry.put_blob("app", bundle),
+        "size": len(bundle),
+    }
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "artifactType": BUNDLE_V03,
+        "config": {**layer, "mediaType": "application/vnd.oci.empty.v1+json"},
+        "layers": [layer] * 100,
+        "subject": image.to_json(),
+    }
+    world.registry.put_manifest("app", json.dumps(manifest).encode(), str(manifest["mediaType"]))
+    result = world.validate()
+    assert result.outcome is Outcome.ALLOWED
     assert len(result.results[0].detail) == 1
 
 

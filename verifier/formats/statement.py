@@ -27,7 +27,7 @@ MAX_DIGESTS = 32
 _MAX_ANNOTATIONS = 256
 # Of one subject, names and values in UTF-8. Annotations are kept as facts and repeated in the answer for each
 # policy; a commit message or a build URL fits many times.
-MAX_ANNOTATION_BYTES = 64 << 10
+MAX_ANNOTATION_BYTES = 8 << 10
 # The longest predicate type in use has 60 characters.
 _MAX_PREDICATE_TYPE = 1024
 

@@ -16,6 +16,7 @@ class OpenCalls:
         self._max_streams = max_streams
         self._condition = threading.Condition()
         self._calls = 0
+        self._open = 0
         self._streams: set[Stream] = set()
         self._stopping = False
 
@@ -30,6 +31,20 @@ class OpenCalls:
             with self._condition:
                 self._calls -= 1
                 self._condition.notify_all()
+
+    def open(self, most: int) -> bool:
+        """Whether fewer than ``most`` single calls are open, their answers sent included; if so, ``closed`` must
+        follow."""
+        with self._condition:
+            if self._open >= most:
+                return False
+            self._open += 1
+        return True
+
+    def closed(self) -> None:
+        """A single call has ended, and its answer has left."""
+        with self._condition:
+            self._open -= 1
 
     def admit(self, stream: Stream) -> bool:
         """Whether there is room for ``stream``; if so, ``leave`` must follow."""

@@ -7,8 +7,10 @@ question was malformed, that there are too many of them, or that the client's ti
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar
@@ -42,8 +44,9 @@ __all__ = ["SERVICE", "Verifier", "VerifierServicer", "method_handlers"]
 
 logger = logging.getLogger(__name__)
 
-# gRPC clients take messages of 4 MiB unless told otherwise; an answer they cannot take says nothing to them.
-_MAX_ANSWER = 3 << 20
+# The details of 64 signatures under two policies. What a client does not read stays in memory, for every call
+# that is open; and clients take 4 MiB at most unless told otherwise.
+_MAX_ANSWER = 512 << 10
 
 SERVICE = pb.DESCRIPTOR.services_by_name["VerifierService"].full_name
 
@@ -67,7 +70,7 @@ class VerifierServicer(VerifierServiceServicer):
         self, request: pb.VerifyRequest | Undecodable, context: grpc.ServicerContext
     ) -> pb.VerificationResult:
         """The verdict on one signature artifact."""
-        with self._calls.call():
+        with self._calls.call(), self._unsent(context):
             subject, subject_descriptor, artifact = _checked(question_of, request, context)
             budget, started = self._budget(context), time.monotonic()
             return self._decisions.verify(
@@ -82,7 +85,7 @@ class VerifierServicer(VerifierServiceServicer):
         self, request: pb.ValidateRequest | Undecodable, context: grpc.ServicerContext
     ) -> pb.ValidationResult:
         """The verdict on a subject."""
-        with self._calls.call():
+        with self._calls.call(), self._unsent(context):
             subject, request_id = _checked(_subject_and_id, request, context)
             return self._validate(subject, request_id, self._budget(context))
 
@@ -103,7 +106,8 @@ class VerifierServicer(VerifierServiceServicer):
         try:
             if context.add_callback(stream.cancel):
                 self._pools.streams.submit(stream.read, request_iterator)
-                yield from stream.answers()
+                with _ending_late(context, longest + self._options.max_stream_seconds):
+                    yield from stream.answers()
         finally:
             stream.cancel()
             self._calls.leave(stream)
@@ -121,6 +125,16 @@ class VerifierServicer(VerifierServiceServicer):
         except Exception:
             logger.exception("describing the server failed")
             context.abort(grpc.StatusCode.UNAVAILABLE, "the server cannot describe itself; its log says why")
+
+    @contextmanager
+    def _unsent(self, context: grpc.ServicerContext) -> Iterator[None]:
+        """Counts the call until its answer has left, not only until it is made: what clients do not read would
+        otherwise pile up outside of every limit."""
+        if not self._calls.open(self._options.max_concurrent):
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many answers are waiting to be read")
+        if not context.add_callback(self._calls.closed):
+            self._calls.closed()
+        yield
 
     def _budget(self, context: grpc.ServicerContext) -> Budget:
         budget = Budget(seconds_for(context, self._options.max_deadline))
@@ -165,6 +179,19 @@ class VerifierServicer(VerifierServiceServicer):
         message.started_at.FromDatetime(self._started_at)
         message.limits.max_deadline.FromMilliseconds(int(options.max_deadline * 1000))
         return message
+
+
+@contextmanager
+def _ending_late(context: grpc.ServicerContext, seconds: float) -> Iterator[None]:
+    """Cancel the call if it is not over by then: a client that does not read keeps its handler in the middle of
+    sending, where no limit of the stream's own is looked at."""
+    timer = threading.Timer(seconds, context.cancel)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def method_handlers(servicer: VerifierServicer, pools: Pools) -> grpc.GenericRpcHandler:

@@ -628,7 +628,7 @@ class CosignVerificationResult(_message.Message):
     def verified_log_entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___VerifiedLogEntry]: ...
     @_builtins.property
     def annotations(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Signed annotations."""
+        """Signed annotations. Absent unless the outcome is allowed."""
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ import pytest
 
 from providers.errors import ConfigurationError, InvalidReferenceError, UnavailableError
 from providers.reasons import ReasonCode
-from pycosign.cli.main import main, run
+from pycosign.cli.main import main, pycosign, run
 from pycosign.cli.verify import exit_code
 from verifier.results import ValidationResult
 from verifier.verdict import Outcome
@@ -108,6 +108,23 @@ def test_the_program(arguments: list[str], code: int) -> None:
 
 
 A, R, C = Outcome.ALLOWED, Outcome.REFUSED, Outcome.COULD_NOT_CHECK
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["verify", "--help"], 0),
+        (["verify", "-h"], 0),
+        (["lab", "serve", "--help"], 0),
+        (["--version"], 0),
+        (["verify", "nginx", "--help"], 2),
+        (["verify", "--help", "nginx"], 2),
+    ],
+)
+def test_help_is_no_verdict(arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """An image list may hold the word; whoever asked for verdicts gets none, and must not read "allowed"."""
+    assert run(pycosign, arguments) == code
+    assert capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

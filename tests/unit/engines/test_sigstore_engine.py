@@ -272,6 +272,16 @@ class TestLog:
         )
         assert refused(engine, bundle, root).reason is ReasonCode.DUPLICATE_LOG_ENTRY
 
+    def test_one_entry_under_an_invented_index(self, engine: SigstoreEngine, lab: Lab, root: bytes) -> None:
+        """Rekor v2 signs no index of its own: the place in the tree tells entries apart."""
+
+        def twice(document: dict[str, Any]) -> None:
+            again = {**entry_of(document), "logIndex": "4711"}
+            document["verificationMaterial"]["tlogEntries"].append(again)
+
+        bundle = edited(lab.sign_image(DIGEST, log="rekor2"), twice)
+        assert refused(engine, bundle, root).reason is ReasonCode.DUPLICATE_LOG_ENTRY
+
     def test_a_promise_alone(self, engine: SigstoreEngine, lab: Lab, root: bytes) -> None:
         def old(document: dict[str, Any]) -> None:
             document["mediaType"] = "application/vnd.dev.sigstore.bundle+json;version=0.1"

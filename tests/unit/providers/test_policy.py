@@ -26,6 +26,8 @@ ANYONE = CertificateIdentity(StringMatch(regexp=".+"), StringMatch(regexp=".+"))
         ("ghcr.io/org", "ghcr.io:8443/org/app", False),
         ("reg.example:5000/prod", "reg.example:05000/prod/app", True),
         ("[::1]:5000/prod", "[0:0:0:0:0:0:0:1]:5000/prod/app", True),
+        ("127.0.0.1:5000/prod", "[::ffff:7f00:1]:5000/prod/app", True),
+        ("127.0.0.1:5000/prod", "[::ffff:127.0.0.1]:5000/prod/app", True),
         ("docker.io/prod/app", "registry-1.docker.io/prod/app", True),
         ("docker.io/prod/app", "Index.docker.io:443/prod/app", True),
         ("index.docker.io", "nginx", True),
@@ -70,6 +72,7 @@ def test_scopes_match_on_boundaries(scope: str, reference: str, matches: bool) -
         "reg:99999",
         "http://ghcr.io",
         "ghcr.io/ORG",
+        "*.docker.io",
     ],
 )
 def test_scopes_that_cannot_mean_anything_are_refused(text: str) -> None:

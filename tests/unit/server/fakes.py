@@ -118,12 +118,18 @@ def server_threads() -> list[str]:
 @contextmanager
 def serving(verifier: FakeVerifier, **settings: float) -> Iterator[grpc.Channel]:
     """A channel to a server on this machine that is gone afterwards, threads and all."""
+    with listening(verifier, **settings) as address, grpc.insecure_channel(address) as channel:
+        yield channel
+
+
+@contextmanager
+def listening(verifier: FakeVerifier, **settings: float) -> Iterator[str]:
+    """The address of such a server."""
     chosen = {"address": "127.0.0.1:0", "notice_seconds": 0.0, "drain_seconds": 1.0, **settings}
     server = RpcServer(verifier, ServerOptions(**chosen))  # type: ignore[arg-type]  # checked at run time
     address = server.start()
     try:
-        with grpc.insecure_channel(address) as channel:
-            yield channel
+        yield address
     finally:
         server.drain()
     assert server_threads() == []

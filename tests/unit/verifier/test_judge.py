@@ -97,3 +97,11 @@ def test_ignored_identities_are_reported_as_a_skipped_check() -> None:
     assert result.verified_identity is None
     (check,) = [check for check in result.checks if check.id == "identity"]
     assert check.status is CheckStatus.SKIPPED
+
+
+def test_annotations_are_told_of_signatures_that_count_only() -> None:
+    """Anybody may sign a long text; it is not repeated for every policy."""
+    annotated = replace(FACTS, annotations=(("env", "prod"),))
+    assert judge(annotated, policy()).annotations == (("env", "prod"),)
+    stranger = replace(STRANGER, annotations=(("env", "prod"),))
+    assert judge(stranger, policy()).annotations == ()

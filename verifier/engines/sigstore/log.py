@@ -77,7 +77,14 @@ def prove_entries(
         VerificationError: ``duplicate-log-entry``, ``log-entry-mismatch``, ``log-untrusted``, ``unsupported``.
     """
     # 1
-    if len({(entry.log_id, entry.log_index) for entry in entries}) != len(entries):
+    stated = [(entry.log_id, entry.log_index) for entry in entries]
+    # Without a promise nobody signed the stated index; that of the proof is bound by its hashes.
+    placed = [
+        (entry.log_id, entry.proof.log_index, entry.proof.tree_size)
+        for entry in entries
+        if entry.proof is not None
+    ]
+    if len({*stated}) != len(stated) or len({*placed}) != len(placed):
         raise refusal(ReasonCode.DUPLICATE_LOG_ENTRY, "the bundle lists one log entry twice")
     proven = []
     for entry in entries:
