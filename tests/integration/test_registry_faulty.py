@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import threading
 from collections.abc import Callable, Iterator
@@ -198,10 +199,11 @@ CASES: dict[str, tuple[Operation, Callable[[Call], None], ReasonCode]] = {
 @pytest.fixture(autouse=True)
 def nothing_left_open() -> Iterator[None]:
     """No descriptor and no thread of ours outlives a test."""
+    gc.collect()  # what other tests left to the collector would go during this one
     before = len(list(DESCRIPTORS.iterdir()))
     yield
     assert [t.name for t in threading.enumerate() if t.name.startswith(("pycosign", "faulty"))] == []
-    assert len(list(DESCRIPTORS.iterdir())) == before
+    assert len(list(DESCRIPTORS.iterdir())) <= before
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import socket
 import threading
 import time
@@ -52,10 +53,11 @@ HTML = response(200, b"<html>Please log in</html>", Content_Type="text/html")
 @pytest.fixture(autouse=True)
 def nothing_left_open() -> Iterator[None]:
     """No descriptor and no thread of ours outlives a test."""
+    gc.collect()  # what other tests left to the collector would go during this one
     before = len(list(DESCRIPTORS.iterdir()))
     yield
     assert [t.name for t in threading.enumerate() if t.name.startswith(("pycosign", "faulty"))] == []
-    assert len(list(DESCRIPTORS.iterdir())) == before
+    assert len(list(DESCRIPTORS.iterdir())) <= before
 
 
 def test_a_registry_that_is_down() -> None:

@@ -115,7 +115,7 @@ def test_what_fulcio_would_not_issue(engine: SigstoreEngine, lab: Lab, what: str
     assert str(caught.value.reason) in {"certificate-invalid", "chain-untrusted"}
 
 
-NO_TEXT = ["a\0.evil.test", "a\nb", "a\x1b[2Jb", "a\x7fb", "a\x85b", "a\u2028b", "a\u202eb", "a\u2066b", "\t"]
+NO_TEXT = ["a\0.evil.test", "a\nb", "a\x1bb", "a\x7fb", "a\x85b", "a\u2028b", "a\u202eb", "a\u2066b", "\t"]
 
 
 def utf8(text: str) -> bytes:
