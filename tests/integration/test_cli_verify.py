@@ -156,7 +156,10 @@ def test_an_interrupt_is_no_refusal() -> None:
         assert asked.wait(PATIENCE)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, out, err.strip()) == (130, "", "pycosign: interrupted")
+    assert (process.returncode, out) == (130, "")
+    # An interrupt in the middle of http.client's own constructor makes its destructor complain as well.
+    assert "pycosign: interrupted" in err.splitlines()
+    assert "internal error" not in err
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
