@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -197,21 +198,44 @@ def server_process(configuration: Path, *, grace: float = _STOP_SECONDS) -> Iter
     """
     log = configuration.with_suffix(".log")
     command = [*pycosign_command(), "serve", "--config", str(configuration)]
-    with (
-        log.open("wb") as stderr,
-        subprocess.Popen(  # noqa: S603  (our own program, a fixed command)
-            command, stdout=subprocess.PIPE, stderr=stderr, env=os.environ | {"PYTHONUNBUFFERED": "1"}
-        ) as process,
-    ):
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    process = None
+    with log.open("wb") as stderr:
         try:
+            with _interrupts_held():
+                process = subprocess.Popen(  # noqa: S603  (our own program, a fixed command)
+                    command, stdout=subprocess.PIPE, stderr=stderr, env=environment
+                )
             yield _announced_address(process, log)
         finally:
-            process.terminate()
-            try:
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(timeout=grace)
-            finally:
-                process.kill()  # nothing happens to one that has ended
+            if process is not None:
+                _end(process, grace)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """An interrupt waits until the end: in the middle of starting a process it would leave one to itself."""
+    if threading.current_thread() is not threading.main_thread():  # interrupts go to the main thread
+        yield
+        return
+    arrived: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: arrived.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if arrived:
+        raise KeyboardInterrupt
+
+
+def _end(process: subprocess.Popen[bytes], grace: float) -> None:
+    with process:  # which waits for it, and closes its pipe
+        process.terminate()
+        try:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=grace)
+        finally:
+            process.kill()  # nothing happens to one that has ended
 
 
 def _announced_address(process: subprocess.Popen[bytes], log: Path) -> str:
