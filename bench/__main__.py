@@ -5,11 +5,17 @@ from __future__ import annotations
 import argparse
 import time
 
-from . import cold, memory, requests, startup
+from . import cold, memory, once, requests, startup
 from .effort import FULL, QUICK
 from .machine import describe
 
-PARTS = {"cold": cold.run, "requests": requests.run, "memory": memory.run, "startup": startup.run}
+PARTS = {
+    "cold": cold.run,
+    "once": once.run,
+    "requests": requests.run,
+    "memory": memory.run,
+    "startup": startup.run,
+}
 
 
 def main() -> None:

@@ -30,19 +30,21 @@ class Cosign:
 
     def version(self) -> str:
         """What it calls itself; Debian's build says no number."""
-        lines = self._run("version").stdout.splitlines()
+        lines = self.run("version").stdout.splitlines()
         known = dict(line.split(":", 1) for line in lines if ":" in line)
         return f"cosign (GitVersion {known.get('GitVersion', '?').strip()}, {known.get('GoVersion', '?').strip()})"
 
     def verify(self, reference: str, trusted_root: Path) -> bool:
         """``cosign verify``: whether it accepts the image."""
-        done = self._run(
+        done = self.run(
             *("verify", "--trusted-root", str(trusted_root), "--certificate-identity", IDENTITY),
             *("--certificate-oidc-issuer", ISSUER, reference),
+            check=False,
         )
         return done.returncode == 0
 
-    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """The program with these arguments; with ``check`` it must succeed."""
         home = str(self.home)
         environment = {
             "PATH": os.environ["PATH"],
@@ -52,7 +54,7 @@ class Cosign:
         }
         return subprocess.run(
             [self.program, *arguments],
-            check=False,
+            check=check,
             cwd=self.home,
             env=environment,
             stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""Part 3: whether memory stays flat, in the core and in the server."""
+"""Part 4: whether memory stays flat, in the core and in the server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SAMPLES = 10
 
 def run(effort: Effort) -> None:
     heading(
-        "3. Memory (resident, MiB; flat is the aim)",
+        "4. Memory (resident, MiB; flat is the aim)",
         "Several images, half of them with a signature that must be refused; every verdict is compared.",
     )
     print(f"  {'':<46} {'warm':>7} {'end':>7} {'growth':>7} {'of it in the 2nd half':>22} {'ratio':>7}")

@@ -41,17 +41,21 @@ def command(*arguments: str) -> list[str]:
     return [str(Path(sys.executable).parent / "pycosign"), *arguments]
 
 
-def finish(arguments: list[str], byte_code: ByteCode) -> str:
-    """Run a program to its end; returns what it printed."""
-    done = subprocess.run(
+def run(arguments: list[str], byte_code: ByteCode, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a program to its end, which must be a good one."""
+    return subprocess.run(
         arguments,
         check=True,
-        env=byte_code.environment(),
+        env=byte_code.environment() | environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=_LONGEST,
     )
-    return done.stdout.decode()
+
+
+def finish(arguments: list[str], byte_code: ByteCode) -> str:
+    """Run a program to its end; returns what it printed."""
+    return run(arguments, byte_code).stdout.decode()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Part 2: requests to the registry and round trips in sequence, for one image."""
+"""Part 3: requests to the registry and round trips in sequence, for one image."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from verifier.oci import RegistryStore
 from verifier.verdict import Outcome
 
 from .cases import IDENTITY, ISSUER
+from .core import core
 from .cosign import Cosign
 from .effort import Effort
-from .subjects import SECONDS, core
+from .subjects import SECONDS
 from .table import heading
 from .wire import Wire
 
@@ -43,7 +44,7 @@ def run(effort: Effort) -> None:
         root.write_bytes(lab.trusted_root())
         cosign = Cosign.find(Path(folder))
         heading(
-            "2. Requests per image, and round trips in sequence",
+            "3. Requests per image, and round trips in sequence",
             f"Counted at the registry of the lab; every answer waits {effort.request_seconds * 1e3:.0f} ms.",
             f"{cosign.version()}, verify with identity and --trusted-root" if cosign else "cosign: not here",
             "Recorded: cosign 3.1.1 with --key, another registry, earlier.",

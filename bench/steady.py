@@ -15,9 +15,10 @@ from pycosign import demo
 from pycosign.lab import Lab, MemoryRegistry
 from verifier.budget import Budget
 
+from .core import core
 from .process import resident_mib
 from .store import REGISTRY, MemoryStore
-from .subjects import SECONDS, core
+from .subjects import SECONDS
 
 _SAMPLES = 10
 # Questions of the demonstration that are answered without a signature being verified.

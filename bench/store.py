@@ -39,6 +39,13 @@ class MemoryStore:
             if not found.artifact_type or found.artifact_type in artifact_types:
                 yield found
 
+    def tagged(self, repository: str, tag: str, budget: Budget) -> tuple[Descriptor, bytes] | None:
+        budget.spend_request()
+        found = self._registry.get_manifest(repository.partition("/")[2], tag)
+        if found is None:
+            return None
+        return Descriptor(found.media_type, digest_of(found.data), len(found.data)), found.data
+
     def fetch(self, repository: str, descriptor: Descriptor, budget: Budget) -> bytes:
         budget.spend_request()
         path = repository.partition("/")[2]

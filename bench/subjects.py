@@ -13,39 +13,51 @@ from sigstore_models.common.v1 import HashAlgorithm
 from sigstore_models.trustroot.v1 import TrustedRoot as RawTrustedRoot
 
 from providers.descriptor import Descriptor
-from providers.policy import CertificateIdentity, Policy, StringMatch
-from providers.scope import Scope
-from providers.static import StaticPolicyProvider, StaticTrustedMaterialProvider
-from providers.subject import Subject
-from providers.trust import TrustedMaterial
-from pycosign.lab import MemoryRegistry, attach_bundle, push_image
-from pycosign.lab.registry import Descriptor as Pushed
+from providers.trust import TrustedKey, TrustedMaterial
+from pycosign.lab import MemoryRegistry
 from verifier.budget import Budget
-from verifier.core import Verifier
-from verifier.engine import VerifyOptions
-from verifier.engines.sigstore import SigstoreEngine
+from verifier.engine import Engine, VerifyOptions
+from verifier.engines.keyring import Keyring, compile_keyring
+from verifier.engines.keys import KeyEngine
+from verifier.engines.sigstore import Compiled, RootProver, SigstoreEngine
+from verifier.engines.sigstore.material import Material, compile_material
 from verifier.facts import SignatureFacts
-from verifier.formats.bundle import parse_bundle
 from verifier.store import Store
-from verifier.verdict import Outcome
 
-from .cases import IDENTITY, ISSUER, Case
+from .cases import Case, Found, trusted
 from .store import REGISTRY, MemoryStore
 
 # No question of these takes a second.
 SECONDS = 60.0
+_PATH = "bench/app"
+
+
+def engines(
+    root: Callable[[TrustedMaterial], Material] = compile_material,
+    keys: Callable[[tuple[TrustedKey, ...]], Keyring] = compile_keyring,
+) -> tuple[Engine, ...]:
+    """What ``verifier.app`` verifies with; nothing is compiled yet."""
+    compiled = Compiled(root)
+    return (SigstoreEngine(compiled), KeyEngine(lambda: RootProver(compiled), keys))
 
 
 def ours(case: Case) -> Callable[[], SignatureFacts]:
-    """From the bytes of the bundle to facts, as in a running server: the trusted root is compiled."""
-    engine, material = SigstoreEngine(), trusted(case)
-    engine.accept(material)
-    return lambda: _facts(engine, material, case)
+    """From the stored bytes to facts, as in a running server: what is trusted is compiled."""
+    ready, subject, store = engines(), case.subject, _store_of(case)
+    for engine in ready:
+        engine.accept(case.material)
+    return lambda: _facts(ready, case, case.material, subject, store)
 
 
-def ours_with_new_root(case: Case) -> Callable[[], SignatureFacts]:
-    """The same with a trusted root that was never seen."""
-    return lambda: _facts(SigstoreEngine(), trusted(case), case)
+def ours_at_first(case: Case) -> Callable[[], SignatureFacts]:
+    """The same with trust that was never seen: the trusted root and the keys are parsed and compiled."""
+    given, subject, store = case.material, case.subject, _store_of(case)
+    return lambda: _facts(engines(), case, trusted(given.trusted_root, *given.keys), subject, store)
+
+
+def verify(ready: tuple[Engine, ...], case: Case, material: TrustedMaterial) -> SignatureFacts:
+    """By ``ready`` engines, against other trust than that of ``case``."""
+    return _facts(ready, case, material, case.subject, _store_of(case))
 
 
 def bare(case: Case) -> Callable[[], None]:
@@ -59,71 +71,50 @@ def bare_with_new_root(case: Case) -> Callable[[], None]:
     return lambda: _bare(_bare_verifier(case), case)
 
 
-def whole_core(bundle_of: Callable[[Pushed], bytes], root: bytes) -> Callable[[], None]:
-    """``Verifier.validate`` over a store in memory, for an image with one signature."""
+def _store_of(case: Case) -> Store:
     registry = MemoryRegistry()
-    image = push_image(registry, "bench/app", tag="v1")
-    attach_bundle(registry, "bench/app", image, bundle_of(image))
-    verifier = core(MemoryStore(registry), root, REGISTRY)
-    subject = Subject.parse(f"{REGISTRY}/bench/app:v1")
-
-    def validate() -> None:
-        result = verifier.validate(subject, Budget(SECONDS))
-        if result.outcome is not Outcome.ALLOWED:
-            raise RuntimeError(f"a good signature was not allowed: {result.reason}")
-
-    return validate
+    registry.put_blob(_PATH, case.artifact)
+    return MemoryStore(registry)
 
 
-def core(store: Store, root: bytes, scope: str) -> Verifier:
-    """A verifier as ``verifier.app`` assembles it, over ``store``."""
-    engine, material = SigstoreEngine(), TrustedMaterial.of("bench", root, datetime.now(UTC))
-    engine.accept(material)
-    who = CertificateIdentity(StringMatch(IDENTITY), StringMatch(ISSUER))
-    policy = Policy(name="bench", scopes=(Scope.parse(scope),), certificate_identities=(who,))
-    return Verifier(
-        store=store,
-        engines=(engine,),
-        trust=StaticTrustedMaterialProvider(material),
-        policies=StaticPolicyProvider((policy,)),
-        clock=lambda: datetime.now(UTC),
-    )
-
-
-def trusted(case: Case) -> TrustedMaterial:
-    """The trusted root of ``case``, fresh from its bytes."""
-    return TrustedMaterial.of("bench", case.trusted_root, datetime.now(UTC))
-
-
-def _facts(engine: SigstoreEngine, material: TrustedMaterial, case: Case) -> SignatureFacts:
-    content = parse_bundle(case.bundle)
+def _facts(
+    ready: tuple[Engine, ...], case: Case, material: TrustedMaterial, subject: Descriptor, store: Store
+) -> SignatureFacts:
+    content = case.read()
+    engine = next(engine for engine in ready if engine.takes(content, material))
     facts = engine.verify(
         VerifyOptions(
-            store=MemoryStore(MemoryRegistry()),
-            repository=f"{REGISTRY}/bench/app",
-            subject_descriptor=case.subject,
-            artifact_descriptor=Descriptor(content.media_type, content.digest, len(case.bundle)),
+            store=store,
+            repository=f"{REGISTRY}/{_PATH}",
+            subject_descriptor=subject,
+            artifact_descriptor=Descriptor(content.media_type, content.digest, len(content.stored)),
             content=content,
             trusted_material=material,
             time=datetime.now(UTC),
             budget=Budget(SECONDS),
         )
     )
-    signer = facts.certificate
-    if not (facts.timestamps and facts.log_entries and facts.scts and signer):
-        raise RuntimeError(f"a good signature lacks evidence: {facts.checks}")
-    if (signer.subject_alternative_name, signer.issuer) != (case.identity, case.issuer):
-        raise RuntimeError(f"a good signature is by somebody else: {signer}")
+    found = (len(facts.log_entries), len(facts.timestamps), len(facts.scts))
+    if found != case.found:
+        raise RuntimeError(f"{case.title}: {Found(*found)} was proven, not {case.found}: {facts.checks}")
+    if _signer(facts) != case.signer:
+        raise RuntimeError(f"{case.title}: signed by somebody else: {_signer(facts)}")
     return facts
 
 
+def _signer(facts: SignatureFacts) -> tuple[str, str]:
+    if facts.certificate is None:
+        return (facts.key_id, "")
+    return (facts.certificate.subject_alternative_name, facts.certificate.issuer)
+
+
 def _bare_verifier(case: Case) -> BareVerifier:
-    return BareVerifier(trusted_root=TrustedRoot(RawTrustedRoot.from_json(case.trusted_root)))
+    return BareVerifier(trusted_root=TrustedRoot(RawTrustedRoot.from_json(case.material.trusted_root)))
 
 
 def _bare(verifier: BareVerifier, case: Case) -> None:
-    bundle = Bundle.from_json(case.bundle)
-    policy = Identity(identity=case.identity, issuer=case.issuer)
+    bundle, (identity, issuer) = Bundle.from_json(case.bundle), case.signer
+    policy = Identity(identity=identity, issuer=issuer)
     if case.envelope:
         verifier.verify_dsse(bundle, policy)
     else:

@@ -8,14 +8,19 @@ from typing import Any
 
 from .document import Document
 from .interfaces import PolicyProvider, TrustedMaterialProvider
-from .spec import Location, Spec, StaticPolicySpec, StaticTrustSpec, to_policy
+from .spec import Location, Spec, StaticPolicySpec, StaticTrustSpec, to_config, to_key, to_policy
 from .static import StaticPolicyProvider, StaticTrustedMaterialProvider
 
 
 def _static_trust(spec: StaticTrustSpec, document: Document, location: Location) -> TrustedMaterialProvider:
-    path = Path(document.file).parent / spec.trusted_root
+    folder = Path(document.file).parent
+    keys = []
+    for index, key in enumerate(spec.keys):
+        with document.at((*location, "keys", index)):
+            keys.append(to_key(key, folder))
     with document.at((*location, "trustedRoot")):
-        return StaticTrustedMaterialProvider.from_file(path)
+        path = folder / spec.trusted_root if spec.trusted_root else None
+        return StaticTrustedMaterialProvider.from_files(path, tuple(keys))
 
 
 def _static_policies(spec: StaticPolicySpec, document: Document, location: Location) -> PolicyProvider:
@@ -43,6 +48,36 @@ def trusted_material_provider(
     """
     provider: TrustedMaterialProvider = TRUSTED_MATERIAL_PROVIDERS[type(spec)](spec, document, location)
     return provider
+
+
+def check_together(
+    spec: StaticPolicySpec, trust: TrustedMaterialProvider, document: Document, location: Location
+) -> None:
+    """Check that what the policies of ``spec``, standing at ``location`` of ``document``, ask for is among what
+    ``trust`` may ever answer with: a key that is misspelt would deny everything, and nobody would know why.
+
+    Raises:
+        ConfigurationError: with file and line.
+    """
+    materials = trust.materials()
+    known = {key.name for material in materials for key in material.keys}
+    rooted = any(material.trusted_root for material in materials)
+    for index, policy in enumerate(spec.policies):
+        place = (*location, "policies", index)
+        for number, name in enumerate(policy.keys):
+            if name not in known:
+                raise document.error(
+                    (*place, "keys", number),
+                    f"policy {policy.name!r} asks for key {name!r}, and no trusted key is called so",
+                    f"Trusted are {', '.join(sorted(known)) or 'none'}; see trustedMaterialProvider.keys.",
+                )
+        if not rooted and (not policy.keys or to_config(policy).needs_trusted_root):
+            raise document.error(
+                place,
+                f"policy {policy.name!r} asks for what only a trusted root can vouch for, and there is none",
+                "Name a trustedRoot; or, where keys are asked for, set verifierConfig.unsafeIgnoreTlog to true and"
+                " require no timestamps.",
+            )
 
 
 def policy_provider(spec: StaticPolicySpec, document: Document, location: Location) -> PolicyProvider:

@@ -15,8 +15,10 @@ from typing import Any
 import re2
 
 from .errors import ConfigurationError
+from .predicates import COSIGN_SIGN, predicate_type_of
 from .scope import Scope
 from .subject import Operation, Subject, parse_namespace
+from .verifier_config import VerifierConfig
 
 # The claims a policy can name: the extensions of a Fulcio certificate (Fulcio ``docs/oid-info.md``), as
 # sigstore-go writes them in JSON.
@@ -77,6 +79,8 @@ def compile_pattern(pattern: str) -> Any:
             f"not an RE2 pattern: {pattern!r}: {problem}",
             remedy="RE2 knows no look-around and no back-references; a dot that is meant is written \\.",
         ) from error
+    except UnicodeEncodeError as error:  # an argument of the command line that is not UTF-8
+        raise ConfigurationError(f"not an RE2 pattern: {pattern!r} is no text") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,73 +137,41 @@ class CertificateIdentity:
 
 
 @dataclass(frozen=True, slots=True)
-class VerifierConfig:
-    """How much evidence a signature needs (sigstore-go ``VerifierConfig``). Thresholds count distinct logs.
-
-    Raises:
-        ConfigurationError: options contradict each other; a certificate without any proof of time cannot be
-            verified, so at least one observer timestamp must be required.
+class AttestationRequirement:
+    """That an attestation is asked for. ``predicate_types`` are full URIs, any of them; none named: any type at
+    all, but never cosign's own for signatures.
     """
 
-    require_observer_timestamps: bool = True
-    observer_timestamp_threshold: int = 1
-    require_tlog_entries: bool = True
-    tlog_entries_threshold: int = 1
-    require_scts: bool = True
-    ctlog_entries_threshold: int = 1
-    require_signed_timestamps: bool = False
-    signed_timestamp_threshold: int = 1
-    require_integrated_timestamps: bool = False
-    integrated_timestamp_threshold: int = 1
+    predicate_types: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        pairs = {
-            "observerTimestampThreshold": (
-                self.require_observer_timestamps,
-                self.observer_timestamp_threshold,
-            ),
-            "tlogEntriesThreshold": (self.require_tlog_entries, self.tlog_entries_threshold),
-            "ctlogEntriesThreshold": (self.require_scts, self.ctlog_entries_threshold),
-            "signedTimestampThreshold": (self.require_signed_timestamps, self.signed_timestamp_threshold),
-            "integratedTimestampThreshold": (
-                self.require_integrated_timestamps,
-                self.integrated_timestamp_threshold,
-            ),
-        }
-        for name, (required, value) in pairs.items():
-            if not 1 <= value <= 32:  # sigstore-go internal/limits: 32 entries and 32 timestamps a bundle
+        for uri in self.predicate_types:
+            if uri == COSIGN_SIGN:
                 raise ConfigurationError(
-                    f"{name} is {value}; a threshold is 1 to 32",
-                    remedy="To ask for none, set the matching require… option to false.",
+                    f"{uri} is what cosign writes into signatures, and no type of an attestation",
+                    remedy="To ask for a signature, do not ask for an attestation.",
                 )
-            if value > 1 and not required:
+            if predicate_type_of(uri) != uri:
                 raise ConfigurationError(
-                    f"{name} is {value}, and what it counts is not required",
-                    remedy="Set the matching require… option to true, or leave the threshold out.",
+                    f"{uri!r} is the short name of a predicate type",
+                    remedy=f"Write {predicate_type_of(uri)}.",
                 )
-        if not (
-            self.require_observer_timestamps
-            or self.require_signed_timestamps
-            or self.require_integrated_timestamps
-        ):
-            raise ConfigurationError(
-                "no proof of time is required",
-                remedy="A short-lived certificate needs one: leave requireObserverTimestamps at true.",
-            )
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """One policy: whom it speaks for, and what must hold. See ``select`` for how policies are chosen.
 
-    ``scopes`` is never empty. ``namespaces`` and ``operations`` left empty speak for all. With
+    ``scopes`` is never empty. ``namespaces`` and ``operations`` left empty speak for all. Who must have signed is
+    either one of ``certificate_identities`` or one of ``keys``, the names of trusted keys. With
     ``unsafe_ignore_identities`` any signer under the trusted root passes; the identity check is then reported
-    as skipped.
+    as skipped. Every one of ``annotations`` must be signed. A signature is asked for, unless ``attestation`` asks
+    for one of those: neither ever passes for the other.
     """
 
     name: str
     scopes: tuple[Scope, ...]
-    certificate_identities: tuple[CertificateIdentity, ...]
+    certificate_identities: tuple[CertificateIdentity, ...] = ()
     mode: Mode = Mode.ENFORCE
     namespaces: tuple[str, ...] = ()
     operations: tuple[Operation, ...] = ()
@@ -207,6 +179,9 @@ class Policy:
     verifier_config: VerifierConfig = field(default_factory=VerifierConfig)
     source: str = ""
     revision: str = ""
+    keys: tuple[str, ...] = ()
+    annotations: tuple[tuple[str, str], ...] = ()
+    attestation: AttestationRequirement | None = None
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -216,19 +191,33 @@ class Policy:
                 f"policy {self.name!r} has no scopes, so it would speak for nothing",
                 remedy="Name the repositories it is for, or write '*' for all of them.",
             )
+        self._check_signers()
+        self.verifier_config.check_for(self.name, certificates=not self.keys)
+        names = {name for name, _ in self.annotations}
+        if "" in names or len(names) != len(set(self.annotations)):
+            raise ConfigurationError(
+                f"policy {self.name!r} asks for two values of one annotation, or for one without a name",
+                remedy="An annotation has one name and one value.",
+            )
+        for namespace in self.namespaces:
+            parse_namespace(namespace)
+
+    def _check_signers(self) -> None:
         if self.unsafe_ignore_identities and self.certificate_identities:
             raise ConfigurationError(
                 f"policy {self.name!r} names identities and ignores them",
                 remedy="Remove either certificateIdentities or unsafeIgnoreIdentities.",
             )
-        if not self.unsafe_ignore_identities and not self.certificate_identities:
+        if self.keys and (self.certificate_identities or self.unsafe_ignore_identities):
             raise ConfigurationError(
-                f"policy {self.name!r} names no identity",
-                remedy="List certificateIdentities. An empty list would let nobody sign, or anybody.",
+                f"policy {self.name!r} asks for keys and for certificates",
+                remedy="Name either keys or certificateIdentities.",
             )
-
-        for namespace in self.namespaces:
-            parse_namespace(namespace)
+        if not (self.unsafe_ignore_identities or self.certificate_identities or self.keys):
+            raise ConfigurationError(
+                f"policy {self.name!r} names no identity and no key",
+                remedy="List certificateIdentities or keys. An empty list would let nobody sign, or anybody.",
+            )
 
     def speaks_for(self, subject: Subject) -> bool:
         """Whether this policy is certainly one for ``subject``."""

@@ -48,9 +48,14 @@ def parse_registry(text: str) -> str:
     host, port = _parse_host(found["host"]), int(found["port"] or _HTTPS_PORT)
     if not 0 < port <= _MAX_PORT:
         raise InvalidReferenceError(f"not a port: {port} in {text[:100]!r}")
-    if port == _HTTPS_PORT:
+    if port == _HTTPS_PORT and _is_registry(host):
         return DEFAULT_REGISTRY if host in _DOCKER_HUB else host
     return f"{host}:{port}"
+
+
+def _is_registry(first: str) -> bool:
+    """Whether the first part of a repository name is a registry: what has no dot and no port is Docker Hub's."""
+    return "." in first or ":" in first or first.lower() == "localhost"
 
 
 def _parse_host(host: str) -> str:
@@ -80,7 +85,7 @@ def split_repository(text: str) -> tuple[str, str]:
     if not text or len(text) > _MAX_NAME:
         raise InvalidReferenceError(f"a repository name has 1 to {_MAX_NAME} characters")
     first, slash, rest = text.partition("/")
-    named = bool(slash) and ("." in first or ":" in first or first.lower() == "localhost")
+    named = bool(slash) and _is_registry(first)
     registry, path = (parse_registry(first), rest) if named else (DEFAULT_REGISTRY, text)
     if not _PATH.fullmatch(path):
         hint = "; paths are in lower case" if path != path.lower() else ""
@@ -97,12 +102,17 @@ def parse_repository(text: str) -> tuple[str, str]:
     registry, path = split_repository(text)
     if registry == DEFAULT_REGISTRY and "/" not in path:
         path = f"library/{path}"
+    if len(registry) + 1 + len(path) > _MAX_NAME:
+        raise InvalidReferenceError(f"the repository name {text[:100]!r} in full is longer than {_MAX_NAME}")
     return registry, path
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Where an artifact is: registry, path, and a tag or a digest or both."""
+    """Where an artifact is: registry, path, and a tag or a digest or both.
+
+    ``registry`` is empty for what lies in none: a file, an OCI layout. Of all scopes, only ``*`` speaks for that.
+    """
 
     registry: str
     path: str
@@ -132,10 +142,22 @@ class Reference:
             tag = DEFAULT_TAG
         return cls(registry, path, tag, digest)
 
+    @classmethod
+    def local(cls, name: str, *, tag: str = "", digest: str = "") -> Reference:
+        """What lies in no registry. ``name`` is for people to read, and printed without its control characters.
+
+        Raises:
+            InvalidReferenceError: it has no name, or the digest is malformed.
+        """
+        shown = "".join(character if character.isprintable() else "?" for character in name)
+        if not shown:
+            raise InvalidReferenceError("an empty name")
+        return cls("", shown, tag, parse_digest(digest) if digest else "")
+
     @property
     def repository(self) -> str:
         """Registry and path, the name scopes are matched against."""
-        return f"{self.registry}/{self.path}"
+        return f"{self.registry}/{self.path}" if self.registry else self.path
 
     def with_digest(self, digest: str) -> Reference:
         """The same name with ``digest``; the tag stays readable and is never asked for again."""

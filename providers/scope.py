@@ -67,9 +67,13 @@ class Scope:
         return cls(text, registry=registry, paths=paths)
 
     def matches(self, reference: Reference) -> bool:
-        """Whether this scope speaks for the repository of ``reference``. Tags and digests play no part."""
+        """Whether this scope speaks for the repository of ``reference``. Tags and digests play no part; for what
+        lies in no registry only ``*`` speaks.
+        """
         if self.everything:
             return True
+        if not reference.registry:
+            return False
         if self.domain:
             host = reference.registry.partition(":")[0]
             return host.endswith("." + self.domain)

@@ -12,42 +12,57 @@ from .document import read_bounded
 from .errors import ConfigurationError
 from .policy import Policy, select
 from .subject import Subject
-from .trust import TrustedMaterial
+from .trust import TrustedKey, TrustedMaterial
 
 # The public-good root is 7 kB; a root with hundreds of instances stays below this.
 _MAX_TRUSTED_ROOT = 4 << 20
+# More names than this do not help a reader.
+_SHOWN = 3
 
 
 class StaticTrustedMaterialProvider:
-    """One trusted root for every question."""
+    """One trusted material for every question."""
 
     def __init__(self, material: TrustedMaterial) -> None:
         self._material = material
 
     @classmethod
-    def from_file(cls, path: Path, *, source: str = "") -> StaticTrustedMaterialProvider:
-        """Read ``path`` once. Whether it parses is for the engine to say, at start-up.
+    def from_files(
+        cls, trusted_root: Path | None, keys: tuple[TrustedKey, ...] = ()
+    ) -> StaticTrustedMaterialProvider:
+        """Read ``trusted_root``, if there is one, once. Whether what is trusted parses is for the engines to say,
+        at start-up.
 
         Raises:
-            ConfigurationError: the file cannot be read, is empty or is too large.
+            ConfigurationError: the file cannot be read, is empty or is too large; nothing is given.
         """
-        content = read_bounded(
-            path,
-            _MAX_TRUSTED_ROOT,
-            remedy="Name a trusted_root.json, for example one made by 'cosign trusted-root create'.",
-        )
-        return cls(TrustedMaterial.of(source or f"trusted-root:{path}", content, datetime.now(UTC)))
+        content, sources = b"", _names(keys)
+        if trusted_root is not None:
+            content = read_bounded(
+                trusted_root,
+                _MAX_TRUSTED_ROOT,
+                remedy="Name a trusted_root.json, for example one made by 'cosign trusted-root create'.",
+            )
+            sources.insert(0, f"trusted-root:{trusted_root}")
+        return cls(TrustedMaterial.of(", ".join(sources) or "static", content, datetime.now(UTC), keys))
 
     def trusted_material(
         self, subject: Subject, artifact_descriptor: Descriptor | None, key_hint: str
     ) -> TrustedMaterial:
-        """The one trusted root."""
+        """The one there is."""
         del subject, artifact_descriptor, key_hint
         return self._material
 
     def materials(self) -> tuple[TrustedMaterial, ...]:
-        """The one trusted root."""
+        """The one there is."""
         return (self._material,)
+
+
+def _names(keys: tuple[TrustedKey, ...]) -> list[str]:
+    """What ``keys`` are called, the first few by name: this goes into messages."""
+    names = list(dict.fromkeys(key.name for key in keys))
+    more = [f"{len(names) - _SHOWN} other keys"] if len(names) > _SHOWN else []
+    return [f"key:{name}" for name in names[:_SHOWN]] + more
 
 
 class StaticPolicyProvider:

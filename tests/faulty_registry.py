@@ -211,6 +211,10 @@ def resolve_digest(store: RegistryStore, address: str, budget: Budget) -> Descri
     return store.resolve(Reference.parse(f"{address}/demo/app@{digest_of(b'something else')}"), budget)
 
 
+def tagged(store: RegistryStore, address: str, budget: Budget) -> object:
+    return store.tagged(f"{address}/demo/app", "sha256-0.sig", budget)
+
+
 def referrers(store: RegistryStore, address: str, budget: Budget) -> list[Descriptor]:
     return list(store.referrers(f"{address}/demo/app", BLOB, (), budget))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from providers.descriptor import Descriptor
 from providers.errors import UnavailableError, VerificationError
@@ -56,21 +57,26 @@ class Unproven:
         return cls(descriptor.media_type, descriptor.digest, error.reason, error.message, checks)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Artifact:
-    """One signature artifact, what was found out about every signature in it, and the trust that answered."""
+    """One signature artifact: what was found out so far about every signature in it, the engine that was asked
+    last, and the trust that answered, by revision.
+    """
 
     descriptor: Descriptor
-    verifier: VerifierInfo
-    signatures: tuple[SignatureFacts | Unproven, ...]
-    trust: tuple[TrustUsed, ...] = ()
+    verifier: VerifierInfo = ITSELF
+    signatures: list[SignatureFacts | Unproven] = field(default_factory=list)
+    trust: dict[str, TrustUsed] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Findings:
-    """What has been found out about one subject so far. ``obstacle`` is what kept us from finding out more."""
+    """What has been found out about one subject so far. ``obstacle`` is what kept us from finding out more,
+    ``time`` the one reading of the clock.
+    """
 
     subject: Subject
+    time: datetime
     descriptor: Descriptor | None = None
     policies: tuple[Policy, ...] = ()
     policy_revision: str = ""
@@ -81,6 +87,11 @@ class Findings:
         """One more candidate; None was none."""
         if artifact is not None:
             self.artifacts.append(artifact)
+
+    def hinder(self, obstacle: UnavailableError) -> None:
+        """One more thing that was not found out. The one that got furthest is told."""
+        if self.obstacle is None or obstacle.reason > self.obstacle.reason:
+            self.obstacle = obstacle
 
 
 def conclude(findings: Findings) -> ValidationResult:
@@ -102,7 +113,7 @@ def conclude(findings: Findings) -> ValidationResult:
         subject=findings.descriptor,
         warnings=_warnings(verdicts),
         policies=verdicts,
-        trust=_distinct(used for artifact in findings.artifacts for used in artifact.trust),
+        trust=_distinct(used for artifact in findings.artifacts for used in artifact.trust.values()),
         results=results,
     )
 
@@ -117,7 +128,7 @@ def conclude_artifact(findings: Findings, artifact: Descriptor) -> VerificationR
     results = [result for policy in findings.policies for result in _judge_all(findings, policy)]
     if not results:
         finding = f"{artifact.digest} is no signature artifact that can be read here"
-        return _undecided(findings, artifact, ReasonCode.NO_SIGNATURE, finding)
+        return _undecided(findings, artifact, _nothing_for(findings.policies), finding)
     overall = all_of(result.outcome for result in results)
     return min(
         (result for result in results if result.outcome is overall),
@@ -142,26 +153,34 @@ def _undecided(
 
 
 def _distinct(trust: Iterable[TrustUsed]) -> tuple[TrustUsed, ...]:
-    return tuple({used.revision: used for used in trust}.values())
+    found = {used.revision: used for used in trust}
+    return tuple(found[revision] for revision in sorted(found))  # whatever order candidates were listed in
 
 
 def _judge_all(findings: Findings, policy: Policy) -> list[VerificationResult]:
     artifacts = sorted(findings.artifacts, key=lambda artifact: artifact.descriptor.digest)
-    return [_judge(artifact, policy) for artifact in artifacts]
+    return [_judge(artifact, policy, findings.time) for artifact in artifacts]
 
 
-def _judge(artifact: Artifact, policy: Policy) -> VerificationResult:
+def _nothing_for(policies: Iterable[Policy]) -> ReasonCode:
+    """What is missing when there is nothing at all."""
+    signatures = any(policy.attestation is None for policy in policies)
+    return ReasonCode.NO_SIGNATURE if signatures else ReasonCode.NO_ATTESTATION
+
+
+def _judge(artifact: Artifact, policy: Policy, time: datetime) -> VerificationResult:
     """One artifact under one policy: any of its signatures may satisfy it."""
     detail = tuple(
-        judge(signature, policy) if isinstance(signature, SignatureFacts) else _without_facts(signature)
+        judge(signature, policy, time) if isinstance(signature, SignatureFacts) else _without_facts(signature)
         for signature in artifact.signatures
     )
     outcome = any_of(signature.outcome for signature in detail)
-    reason, digest = furthest((d.reason, d.digest) for d in detail if d.outcome is outcome) or (
-        ReasonCode.NO_SIGNATURE,
-        artifact.descriptor.digest,
+    decisive = min(
+        (signature for signature in detail if signature.outcome is outcome),
+        key=lambda signature: (-signature.reason, signature.digest),
+        default=None,
     )
-    decisive = next((signature for signature in detail if signature.digest == digest), None)
+    reason = decisive.reason if decisive else _nothing_for((policy,))
     finding = _finding(decisive) if decisive else ""
     return VerificationResult(
         outcome=outcome,
@@ -173,7 +192,7 @@ def _judge(artifact: Artifact, policy: Policy) -> VerificationResult:
         policy=policy.name,
         policy_revision=policy.revision,
         detail=detail,
-        trust=artifact.trust,
+        trust=tuple(artifact.trust.values()),
     )
 
 
@@ -196,6 +215,8 @@ def _finding(signature: CosignVerificationResult) -> str:
 
 
 def _description(signature: CosignVerificationResult | None) -> str:
+    if signature is not None and signature.verified_key:
+        return printable(f"signed with key {signature.verified_key}")
     if signature is None or signature.certificate is None:
         return "verified"
     who = signature.certificate
@@ -215,7 +236,7 @@ def _policy_verdict(
     if best is not None:
         reason = best[0]
     else:
-        reason = obstacle.reason if obstacle is not None else ReasonCode.NO_SIGNATURE
+        reason = obstacle.reason if obstacle is not None else _nothing_for((policy,))
     return PolicyVerdict(policy.name, policy.mode, outcome, reason, policy.source, policy.revision)
 
 
@@ -258,6 +279,7 @@ def _message(
     finding = {
         ReasonCode.NO_POLICY: "no policy speaks for this repository",
         ReasonCode.NO_SIGNATURE: "no signature was found",
+        ReasonCode.NO_ATTESTATION: "no attestation was found",
     }.get(reason, "")
     if obstacle is not None and obstacle.reason is reason:
         finding = obstacle.message

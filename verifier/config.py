@@ -79,11 +79,38 @@ class RegistrySpec(Spec):
     ca_file: Annotated[str, Field(description="PEM file of further certificate authorities.")] = ""
 
 
+class SignaturesSpec(Spec):
+    """Where signatures and attestations are looked for."""
+
+    forms: Annotated[
+        list[Literal["bundle", "tag", "oci11"]],
+        Field(
+            min_length=1,
+            description="bundle: Sigstore bundles, which refer to the image. tag: cosign's .sig and .att tags."
+            " oci11: cosign's experimental form for OCI 1.1.",
+        ),
+    ] = ["bundle", "tag"]  # noqa: RUF012  (pydantic copies it)
+    repository: Annotated[
+        str, Field(description="Another repository than that of the image (cosign: COSIGN_REPOSITORY).")
+    ] = ""
+
+
 class VerifierSpec(Spec):
     """Everything the verifier needs. There is no default trusted root and no default identity."""
 
     server: ServerSpec = ServerSpec()
     registry: Annotated[RegistrySpec, Field(default_factory=RegistrySpec)]
+    signatures: Annotated[SignaturesSpec, Field(default_factory=SignaturesSpec)]
+    engine: Annotated[
+        Literal["native", "cosign"],
+        Field(description="What verifies: this program, or the cosign executable."),
+    ] = "native"
+    cross_check: Annotated[
+        list[Literal["cosign"]],
+        Field(
+            default_factory=list, description="Engines that have to agree about every signature that counts."
+        ),
+    ]
     trusted_material_provider: StaticTrustSpec
     policy_provider: StaticPolicySpec
 

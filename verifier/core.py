@@ -2,12 +2,16 @@
 
     1. find the policies that speak for the subject; none: refused, before any network
     2. resolve the reference once; from here on only the digest counts
-    3. list what may hold signatures
-    4. for each: fetch it (size and digest are checked on the way), pick the engine, get trusted material,
-       verify: facts, or why there are none
+    3. list what may hold signatures, place after place, in every form that cosign stores them in
+    4. for each: fetch it (size and digest are checked on the way), get trusted material, pick the engine, verify:
+       facts, or why there are none
     5. judge the facts under every policy, and put the judgements together
 
 Whatever goes wrong on the way becomes a refusal or a could-not-check with its reason, never an admission.
+
+A registry is asked once for the image, once for each of cosign's tags that is wanted, once for the referrers (once
+more where it has no API for them, and for each further page), then for every referrer, and for every content that
+holds signatures.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from providers.descriptor import Descriptor
@@ -28,25 +32,35 @@ from providers.trust import TrustedMaterial
 
 from .budget import Budget
 from .conclude import Artifact, Findings, Unproven, conclude, conclude_artifact
+from .cross_check import confirmed
+from .discovery import Candidate, Discovery, Wanted
 from .engine import Engine, EvidenceError, VerifyOptions
 from .facts import SignatureFacts
-from .formats.bundle import parse_bundle
-from .formats.manifest import Manifest, parse_manifest
-from .results import ITSELF, PolicyVerdict, TrustUsed, ValidationResult, VerificationResult, VerifierInfo
+from .formats.entity import SignedEntity
+from .formats.layer import parse_layer, signature_digest
+from .formats.manifest import parse_manifest
+from .formats.signature_file import SignatureFile, parse_signature_file
+from .judge import judge
+from .results import PolicyVerdict, TrustUsed, ValidationResult, VerificationResult, VerifierInfo
 from .store import Store
 from .verdict import Outcome
 
 logger = logging.getLogger(__name__)
 
-# An image has a handful of signatures, and each costs two requests. What lies beyond is not looked at, and the
-# verdict is "could not check" unless what was looked at suffices (CVE-2023-46737: endless signatures).
+# For each place that is searched. An image has a handful of signatures, and each costs two requests. What lies
+# beyond is not looked at, and the verdict is "could not check" unless what was looked at suffices (CVE-2023-46737:
+# endless signatures).
 MAX_CANDIDATES = 64
-# cosign writes one bundle to a manifest; legacy manifests have one layer for each signer.
-MAX_SIGNATURES_PER_ARTIFACT = 16
+# cosign writes one bundle to a manifest; under a .sig tag there is one layer for each time somebody signed.
+MAX_SIGNATURES_PER_ARTIFACT = 64
 
 
 class Verifier:
-    """Decides whether artifacts may run. Holds no state of its own; safe to share between threads."""
+    """Decides whether artifacts may run. Holds no state of its own; safe to share between threads.
+
+    The first of ``engines`` that takes a signature verifies it. Each of ``cross_check`` then has to agree about
+    every signature that satisfies a policy.
+    """
 
     def __init__(
         self,
@@ -56,17 +70,21 @@ class Verifier:
         trust: TrustedMaterialProvider,
         policies: PolicyProvider,
         clock: Callable[[], datetime],
+        cross_check: tuple[Engine, ...] = (),
+        discovery: Discovery | None = None,
     ) -> None:
         self._store = store
         self._engines = engines
+        self._cross_check = cross_check
         self._trust = trust
         self._policies = policies
         self._clock = clock
+        self._discovery = discovery or Discovery()
 
     @property
     def engines(self) -> tuple[VerifierInfo, ...]:
         """The engines, as results name them."""
-        return tuple(_info(engine) for engine in self._engines)
+        return tuple(_info(engine) for engine in (*self._engines, *self._cross_check))
 
     @property
     def policy_revision(self) -> str:
@@ -79,18 +97,30 @@ class Verifier:
 
     def validate(self, subject: Subject, budget: Budget) -> ValidationResult:
         """May the artifact that ``subject`` names run? Never raises for what it finds or cannot find."""
-        findings = Findings(subject)
+        findings = Findings(subject, time=self._clock())
         with _recording_obstacles(findings):
             if self._find_policies(findings, None):  # (1)
                 findings.descriptor = self._store.resolve(subject.reference, budget)  # (2)
                 policies = self._find_policies(findings, findings.descriptor)
-                candidates = self._list(subject, findings.descriptor, budget) if policies else ()  # (3)
-                question = Question(subject, findings.descriptor, self._clock(), budget)
-                for candidate in candidates:
-                    findings.add(self._examine(question, candidate))  # (4)
-        result = conclude(findings)  # (5)
-        _log(result.reference, result.policies, result.outcome, result.reason, admitted=result.admitted)
-        return result
+                question = Question(subject, findings.descriptor, policies, findings.time, budget)
+                for part, candidate in self._list(findings, question):  # (3)
+                    findings.add(self._examine(part, candidate))  # (4)
+        return _answer(findings)  # (5)
+
+    def validate_file(
+        self, subject: Subject, descriptor: Descriptor, signatures: Iterable[SignatureFile], budget: Budget
+    ) -> ValidationResult:
+        """May the file that ``subject`` names and ``descriptor`` describes be used, given what stands beside it?
+
+        The store has its content, where the signature cannot be checked without. Never raises for what it finds.
+        """
+        findings = Findings(subject, descriptor=descriptor, time=self._clock())
+        with _recording_obstacles(findings):
+            policies = self._find_policies(findings, descriptor)
+            question = Question(subject, descriptor, policies, findings.time, budget)
+            for signature in signatures if policies else ():
+                findings.add(self._examine_file(question, signature))
+        return _answer(findings)
 
     def verify(
         self,
@@ -103,11 +133,12 @@ class Verifier:
 
         Never raises for what it finds or cannot find.
         """
-        findings = Findings(subject, descriptor=subject_descriptor)
+        findings = Findings(subject, descriptor=subject_descriptor, time=self._clock())
         with _recording_obstacles(findings):
-            if self._find_policies(findings, subject_descriptor):
-                question = Question(subject, subject_descriptor, self._clock(), budget)
-                findings.add(self._examine(question, artifact_descriptor))
+            policies = self._find_policies(findings, subject_descriptor)
+            if policies:
+                question = Question(subject, subject_descriptor, policies, findings.time, budget)
+                findings.add(self._examine(question, Candidate(artifact_descriptor)))
         result = conclude_artifact(findings, artifact_descriptor)
         named = f"{subject.reference.repository}@{subject_descriptor.digest} ({artifact_descriptor.digest})"
         _log(named, findings.policies, result.outcome, result.reason)
@@ -126,70 +157,106 @@ class Verifier:
             raise UnavailableError(ReasonCode.POLICY_UNAVAILABLE, "the policy provider failed") from error
         return findings.policies
 
-    def _list(self, subject: Subject, descriptor: Descriptor, budget: Budget) -> Iterator[Descriptor]:
-        types = tuple(kind for engine in self._engines for kind in engine.artifact_types)
-        listing = self._store.referrers(subject.reference.repository, descriptor, types, budget)
-        for count, candidate in enumerate(listing):
-            if count == MAX_CANDIDATES:
-                raise UnavailableError(
-                    ReasonCode.LIMIT_EXCEEDED, f"more than {MAX_CANDIDATES} candidate signatures are listed"
-                )
-            yield candidate
+    def _list(self, findings: Findings, question: Question) -> Iterator[tuple[Question, Candidate]]:
+        """Every candidate, and the question to examine it for: that within its place's share of the budget.
 
-    def _examine(self, question: Question, candidate: Descriptor) -> Artifact | None:
+        A place that fails, or never comes to an end, hides nothing at another.
+        """
+        places = self._discovery.places(question.repository, question.descriptor, question.wanted)
+        for number, place in enumerate(places):
+            with _recording_obstacles(findings):
+                part = replace(question, budget=question.budget.share(len(places) - number))
+                for count, candidate in enumerate(place.candidates(self._store, part.budget)):
+                    if count == MAX_CANDIDATES:
+                        raise _more_than(MAX_CANDIDATES, "candidate signatures are listed")
+                    yield part, candidate
+
+    def _examine(self, question: Question, candidate: Candidate) -> Artifact | None:
         """Fetch one candidate and verify every signature it holds; None when it is no signature artifact.
 
         What goes wrong is found out about this candidate, and hides no other.
         """
-        engine = None
+        examined = Artifact(candidate.descriptor)
         try:
-            manifest = parse_manifest(self._store.fetch(question.repository, candidate, question.budget))
-            engine = self._engine_for(manifest.artifact_type)
-            if engine is None:
+            content = candidate.content
+            if content is None:
+                content = self._fetch(question, candidate.descriptor)
+            layers = self._discovery.layers(parse_manifest(content))
+            if layers is None:
                 return None
-            layers = _signature_layers(manifest, engine)
-            trust: dict[str, TrustUsed] = {}
-            signatures = tuple(self._verify(engine, question, candidate, layer, trust) for layer in layers)
-            return Artifact(candidate, _info(engine), signatures, tuple(trust.values()))
+            if not layers:
+                raise VerificationError(ReasonCode.MALFORMED, "the signature artifact holds no signature")
+            fetched: dict[str, bytes] = {}
+            for layer in layers[:MAX_SIGNATURES_PER_ARTIFACT]:
+                self._verify(question, examined, layer, self._reader(question, layer, fetched))
+            if len(layers) > MAX_SIGNATURES_PER_ARTIFACT:
+                raise _more_than(MAX_SIGNATURES_PER_ARTIFACT, "signatures are in one artifact")
         except (VerificationError, UnavailableError) as error:
-            return Artifact(candidate, _info(engine), (Unproven.of(candidate, error),))
+            examined.signatures.append(Unproven.of(candidate.descriptor, error))
         except Exception as error:  # noqa: BLE001  (a fault of ours denies)
-            return Artifact(candidate, _info(engine), (Unproven.of(candidate, _fault(error)),))
+            examined.signatures.append(Unproven.of(candidate.descriptor, _fault(error)))
+        return examined
 
-    def _engine_for(self, artifact_type: str) -> Engine | None:
-        return next((engine for engine in self._engines if artifact_type in engine.artifact_types), None)
+    def _examine_file(self, question: Question, given: SignatureFile) -> Artifact:
+        """The one signature in a file."""
+        stored = Descriptor("application/octet-stream", given.digest, len(given.content))
+        examined = Artifact(stored)
+        self._verify(question, examined, stored, lambda: parse_signature_file(given))
+        return examined
+
+    def _fetch(self, question: Question, descriptor: Descriptor) -> bytes:
+        """A part of a signature, from where signatures are."""
+        where = self._discovery.where(question.repository)
+        return self._store.fetch(where, descriptor, question.budget)
+
+    def _reader(
+        self, question: Question, layer: Descriptor, fetched: dict[str, bytes]
+    ) -> Callable[[], SignedEntity]:
+        """Reads ``layer``. Several signers of one payload share its content, which is fetched once."""
+
+        def read() -> SignedEntity:
+            if layer.digest not in fetched:
+                fetched[layer.digest] = self._fetch(question, layer)
+            return parse_layer(layer, fetched[layer.digest])
+
+        return read
 
     def _verify(
-        self,
-        engine: Engine,
-        question: Question,
-        artifact: Descriptor,
-        layer: Descriptor,
-        trust: dict[str, TrustUsed],
-    ) -> SignatureFacts | Unproven:
-        """The facts of one signature, or why there are none. The material used is noted in ``trust``."""
+        self, question: Question, artifact: Artifact, layer: Descriptor, read: Callable[[], SignedEntity]
+    ) -> None:
+        """Add to ``artifact`` the facts of the signature in ``layer``, or why there are none."""
+        unnamed = Descriptor(layer.media_type, signature_digest(layer), layer.size)
         try:
-            content = parse_bundle(self._store.fetch(question.repository, layer, question.budget))
-            material = self._trusted_material(question.subject, artifact, content.key_hint)
-            trust[material.revision] = TrustUsed.of(material)
-            return engine.verify(
-                VerifyOptions(
-                    store=self._store,
-                    repository=question.repository,
-                    subject_descriptor=question.descriptor,
-                    artifact_descriptor=artifact,
-                    content=content,
-                    trusted_material=material,
-                    time=question.time,
-                    budget=question.budget,
-                )
-            )
+            content = read()
+            material = self._trusted_material(question.subject, artifact.descriptor, content.key_hint)
+            artifact.trust[material.revision] = TrustUsed.of(material)
+            options = question.options(self._store, artifact.descriptor, content, material)
+            engine = self._engine_for(content, material)
+            artifact.verifier = _info(engine)
+            facts = engine.verify(options)
+            if self._cross_check and question.satisfied_by(facts):
+                facts = confirmed(facts, options, self._cross_check)
+            artifact.signatures.append(facts)
         except EvidenceError as error:
-            return Unproven.of(layer, error, error.checks)
+            artifact.signatures.append(Unproven.of(unnamed, error, error.checks))
         except (VerificationError, UnavailableError) as error:
-            return Unproven.of(layer, error)
+            artifact.signatures.append(Unproven.of(unnamed, error))
         except Exception as error:  # noqa: BLE001  (a fault of ours denies)
-            return Unproven.of(layer, _fault(error))
+            artifact.signatures.append(Unproven.of(unnamed, _fault(error)))
+
+    def _engine_for(self, content: SignedEntity, material: TrustedMaterial) -> Engine:
+        for engine in self._engines:
+            if engine.takes(content, material):
+                return engine
+        if content.leaf_certificate:
+            raise VerificationError(
+                ReasonCode.CHAIN_UNTRUSTED,
+                f"signed with a certificate, and {material.source} trusts no authority",
+            )
+        raise VerificationError(
+            ReasonCode.NO_CERTIFICATE,
+            f"signed with a key and not with a certificate; {material.source} holds no key",
+        )
 
     def _trusted_material(self, subject: Subject, artifact: Descriptor, key_hint: str) -> TrustedMaterial:
         try:
@@ -209,13 +276,40 @@ class Question:
 
     subject: Subject
     descriptor: Descriptor
+    policies: tuple[Policy, ...]
     time: datetime
     budget: Budget
 
     @property
     def repository(self) -> str:
-        """Where the subject is, and its signatures."""
+        """Where the subject is."""
         return self.subject.reference.repository
+
+    @property
+    def wanted(self) -> frozenset[Wanted]:
+        """What the policies ask for."""
+        return frozenset(
+            Wanted.SIGNATURE if policy.attestation is None else Wanted.ATTESTATION for policy in self.policies
+        )
+
+    def satisfied_by(self, facts: SignatureFacts) -> bool:
+        """Whether one signature is enough for one of the policies."""
+        return any(judge(facts, policy, self.time).outcome is Outcome.ALLOWED for policy in self.policies)
+
+    def options(
+        self, store: Store, artifact: Descriptor, content: SignedEntity, material: TrustedMaterial
+    ) -> VerifyOptions:
+        """What an engine is asked."""
+        return VerifyOptions(
+            store=store,
+            repository=self.repository,
+            subject_descriptor=self.descriptor,
+            artifact_descriptor=artifact,
+            content=content,
+            trusted_material=material,
+            time=self.time,
+            budget=self.budget,
+        )
 
 
 @contextmanager
@@ -224,27 +318,23 @@ def _recording_obstacles(findings: Findings) -> Iterator[None]:
     try:
         yield
     except UnavailableError as error:
-        findings.obstacle = error
+        findings.hinder(error)
     except Exception as error:  # noqa: BLE001  (a fault of ours denies)
-        findings.obstacle = _fault(error)
+        findings.hinder(_fault(error))
 
 
-def _signature_layers(manifest: Manifest, engine: Engine) -> list[Descriptor]:
-    """The layers that hold signatures, each content once."""
-    listed = {layer.digest: layer for layer in manifest.layers if layer.media_type in engine.artifact_types}
-    layers = list(listed.values())
-    if not layers:
-        raise VerificationError(ReasonCode.MALFORMED, "the signature artifact holds no signature")
-    if len(layers) > MAX_SIGNATURES_PER_ARTIFACT:
-        raise UnavailableError(
-            ReasonCode.LIMIT_EXCEEDED,
-            f"the artifact holds {len(layers)} signatures; {MAX_SIGNATURES_PER_ARTIFACT} are read at most",
-        )
-    return layers
+def _answer(findings: Findings) -> ValidationResult:
+    result = conclude(findings)
+    _log(result.reference, result.policies, result.outcome, result.reason, admitted=result.admitted)
+    return result
 
 
-def _info(engine: Engine | None) -> VerifierInfo:
-    return VerifierInfo(engine.name, engine.type) if engine is not None else ITSELF
+def _more_than(limit: int, what: str) -> UnavailableError:
+    return UnavailableError(ReasonCode.LIMIT_EXCEEDED, f"more than {limit} {what}; the others are not read")
+
+
+def _info(engine: Engine) -> VerifierInfo:
+    return VerifierInfo(engine.name, engine.type)
 
 
 def _fault(error: Exception) -> UnavailableError:

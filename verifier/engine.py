@@ -17,7 +17,7 @@ from providers.trust import TrustedMaterial
 
 from .budget import Budget
 from .facts import Check, SignatureFacts
-from .formats.bundle import Bundle
+from .formats.entity import SignedEntity
 from .store import Store
 
 
@@ -32,10 +32,18 @@ class VerifyOptions:
     repository: str
     subject_descriptor: Descriptor
     artifact_descriptor: Descriptor
-    content: Bundle
+    content: SignedEntity
     trusted_material: TrustedMaterial
     time: datetime
     budget: Budget
+
+    def read_subject(self) -> bytes:
+        """The artifact itself.
+
+        Raises:
+            UnavailableError: the store does not have it.
+        """
+        return self.store.fetch(self.repository, self.subject_descriptor, self.budget)
 
 
 class EvidenceError(VerificationError):
@@ -47,7 +55,7 @@ class EvidenceError(VerificationError):
 
 
 class Engine(Protocol):
-    """Checks signatures of certain media types."""
+    """Checks signatures of a certain kind."""
 
     @property
     def name(self) -> str:
@@ -56,16 +64,15 @@ class Engine(Protocol):
 
     @property
     def type(self) -> str:
-        """The kind of engine: ``sigstore``."""
+        """The kind of engine: ``sigstore``, ``keys``, ``cosign``."""
         ...
 
-    @property
-    def artifact_types(self) -> tuple[str, ...]:
-        """The artifact types whose contents it can verify."""
+    def takes(self, content: SignedEntity, material: TrustedMaterial) -> bool:
+        """Whether it can verify signatures like ``content`` against ``material``."""
         ...
 
     def accept(self, material: TrustedMaterial) -> None:
-        """Prepare ``material``, so that a bad trusted root is found when it is loaded.
+        """Prepare ``material``, so that a bad trusted root or key is found when it is loaded.
 
         Raises:
             ConfigurationError: it does not parse or trusts nothing.

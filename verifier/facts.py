@@ -82,12 +82,53 @@ class VerifiedSct:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """A closed time range (``sigstore_common.proto``, TimeRange); an absent end is open."""
+
+    start: datetime | None
+    end: datetime | None
+
+    def contains(self, time: datetime) -> bool:
+        """Whether ``time`` lies in the window, both ends included."""
+        return (self.start is None or self.start <= time) and (self.end is None or time <= self.end)
+
+    def intersection(self, other: Window) -> Window:
+        """What lies in both; a window that ends before it starts when nothing does."""
+        starts = [start for start in (self.start, other.start) if start is not None]
+        ends = [end for end in (self.end, other.end) if end is not None]
+        return Window(max(starts, default=None), min(ends, default=None))
+
+    @property
+    def unbounded(self) -> bool:
+        """Whether every time lies in it."""
+        return self.start is None and self.end is None
+
+    def __str__(self) -> str:
+        return f"{self.start or '…'} to {self.end or '…'}"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyName:
+    """A name under which the key that made a signature is trusted, and when. Every proven time lies in
+    ``window``.
+    """
+
+    name: str
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
 class SignatureFacts:
     """One signature whose cryptography holds and which binds the subject.
 
     ``predicate_type`` is that of the signed statement; empty for a plain message signature.
     ``annotations`` are the signed ones. Lists hold only what was verified. ``checks`` holds every check made,
     those that found too little included (an untrusted log is a failed check, and no entry in ``log_entries``).
+
+    Either ``certificate`` says who signed, or ``key_id`` (hexadecimal SHA-256 of the SubjectPublicKeyInfo) and
+    ``key_names`` do. Where no time is proven, ``windows`` say when the signature could have been made: when the
+    certificate and all above it, along one path each, or the key was trusted; and ``log_windows`` say, for each of
+    ``log_entries``, when the keys are trusted by which its log vouches for it.
     """
 
     media_type: str
@@ -100,3 +141,6 @@ class SignatureFacts:
     log_entries: tuple[VerifiedLogEntry, ...]
     scts: tuple[VerifiedSct, ...]
     checks: tuple[Check, ...]
+    key_names: tuple[KeyName, ...] = ()
+    windows: tuple[Window, ...] = ()
+    log_windows: tuple[tuple[Window, ...], ...] = ()

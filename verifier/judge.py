@@ -1,16 +1,21 @@
 """Facts under a policy: does this signature count?
 
 Pure functions. An engine established that the signature holds and signs the subject; what is left is the
-operator's question: is it a signature (and not an attestation), is there enough proof of time and of logging,
-and is the signer one of those named. All thresholds count *distinct* logs and authorities.
+operator's question: is it a signature (or the attestation that was asked for), is there enough proof of time and
+of logging, was the signer trusted then, is it one of those named, and did it sign the annotations asked for. All
+thresholds count *distinct* logs and authorities.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
-from providers.policy import CertificateIdentity, Policy, VerifierConfig
+from providers.policy import CertificateIdentity, Policy
+from providers.predicates import COSIGN_SIGN
 from providers.reasons import ReasonCode
+from providers.verifier_config import VerifierConfig
 
 from .facts import (
     TIMESTAMP_AUTHORITY,
@@ -18,55 +23,85 @@ from .facts import (
     CertificateSummary,
     Check,
     CheckStatus,
+    KeyName,
     SignatureFacts,
+    Window,
 )
 from .printable import printable
 from .results import CosignVerificationResult
 from .verdict import Outcome
 
-# What `cosign sign` has written since version 3. A signature without a statement has no predicate type.
-COSIGN_SIGN_PREDICATE = "https://sigstore.dev/cosign/sign/v1"
-
-# More identities than this do not help a reader.
+# More identities, keys or annotations than this do not help a reader.
 _SHOWN = 3
 
 
-def judge(facts: SignatureFacts, policy: Policy) -> CosignVerificationResult:
-    """The verdict on one signature under ``policy``, with every check made.
+def judge(facts: SignatureFacts, policy: Policy, time: datetime) -> CosignVerificationResult:
+    """The verdict on one signature under ``policy``, with every check made; ``time`` is that of the request.
 
     All checks are made, so that an owner sees everything that is wrong; the reason is that of the failed one
     with the lowest number: what has to be mended first.
     """
-    identity, identity_check = _identity(facts.certificate, policy)
-    judged = (_kind(facts), *_evidence(facts, policy.verifier_config), identity_check)
+    known = _Known(bool(facts.timestamps), time, unsafe=policy.verifier_config.unsafe_use_current_time)
+    identity, keys, signer = _signer(facts, policy)
+    judged = (
+        _kind(facts, policy),
+        *_evidence(facts, policy.verifier_config, known),
+        _validity(tuple(key.window for key in keys) or facts.windows, known),
+        signer,
+        *_annotations(facts, policy),
+    )
     failed = [check.reason for check in judged if check.status is CheckStatus.FAIL]
-    reason = min(failed, default=ReasonCode.OK)
     return CosignVerificationResult(
         media_type=facts.media_type,
         digest=facts.digest,
         outcome=Outcome.REFUSED if failed else Outcome.ALLOWED,
-        reason=reason,
+        reason=min(failed, default=ReasonCode.OK),
         certificate=facts.certificate,
         key_id=facts.key_id,
         verified_timestamps=facts.timestamps,
         verified_log_entries=facts.log_entries,
         verified_identity=identity,
+        verified_key=next((key.name for key in keys if known.within(key.window)), ""),
         predicate_type=facts.predicate_type,
         annotations=() if failed else facts.annotations,  # whoever does not count is not quoted at length
         checks=facts.checks + judged,
     )
 
 
-def _kind(facts: SignatureFacts) -> Check:
-    """An attestation never passes for a signature (GHSA-vjxv-45g9-9296 is what happens otherwise)."""
-    if facts.predicate_type in ("", COSIGN_SIGN_PREDICATE):
-        return Check("kind", CheckStatus.PASS, "a signature of the artifact")
-    return Check(
-        "kind",
-        CheckStatus.FAIL,
-        f"an attestation of type {printable(facts.predicate_type, 200)}; the policy asks for a signature",
-        ReasonCode.NO_SIGNATURE,
-    )
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of when the signature was made: a proven time, which engines hold everything against; or
+    nothing, and whether the policy lets the time of the request, ``now``, stand in for it.
+    """
+
+    proven: bool
+    now: datetime
+    unsafe: bool
+
+    def within(self, window: Window) -> bool:
+        """Whether whoever was trusted in ``window`` was trusted when the signature was made."""
+        return self.proven or window.unbounded or (self.unsafe and window.contains(self.now))
+
+
+def _kind(facts: SignatureFacts, policy: Policy) -> Check:
+    """An attestation never passes for a signature, nor a signature for an attestation, nor an attestation of
+    another type for the one asked for (GHSA-vjxv-45g9-9296 is what happens otherwise).
+    """
+    is_signature = facts.predicate_type in ("", COSIGN_SIGN)
+    kind = printable(facts.predicate_type, 200)
+    found = "a signature" if is_signature else f"an attestation of type {kind}"
+    if policy.attestation is None:
+        if is_signature:
+            return _passed("kind", found)
+        return _failed("kind", f"{found}; the policy asks for a signature", ReasonCode.NO_SIGNATURE)
+    asked = policy.attestation.predicate_types
+    wanted = printable(_some(asked, " or ") or "any", 200)
+    text = f"{found}; the policy asks for an attestation of type {wanted}"
+    if is_signature:
+        return _failed("kind", text, ReasonCode.NO_ATTESTATION)
+    if asked and facts.predicate_type not in asked:
+        return _failed("kind", text, ReasonCode.PREDICATE_TYPE_MISMATCH)
+    return _passed("kind", found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,30 +117,25 @@ class _Threshold:
 
     def judge(self) -> Check:
         if not self.required:
-            return Check(
-                self.check, CheckStatus.SKIPPED, f"the policy does not ask for it ({self.found} found)"
-            )
+            text = f"the policy does not ask for it ({self.found} found)"
+            return Check(self.check, CheckStatus.SKIPPED, text)
         evidence = f"{self.found} of {self.needed} distinct {self.noun}"
         if self.found >= self.needed:
-            return Check(self.check, CheckStatus.PASS, evidence)
-        reason = ReasonCode.THRESHOLD_NOT_MET if self.found else self.reason
-        return Check(self.check, CheckStatus.FAIL, evidence, reason)
+            return _passed(self.check, evidence)
+        return _failed(self.check, evidence, ReasonCode.THRESHOLD_NOT_MET if self.found else self.reason)
 
 
-def _evidence(facts: SignatureFacts, config: VerifierConfig) -> list[Check]:
+def _evidence(facts: SignatureFacts, config: VerifierConfig, known: _Known) -> list[Check]:
     """The thresholds of ``config``, each over distinct logs or authorities."""
-    logs = len({entry.log_id for entry in facts.log_entries})
-    scts = len({sct.log_id for sct in facts.scts})
     signed = {stamp.authority for stamp in facts.timestamps if stamp.type == TIMESTAMP_AUTHORITY}
     integrated = {stamp.authority for stamp in facts.timestamps if stamp.type == TLOG}
-    no_log = _reason_of_failed("log", facts, ReasonCode.NO_LOG_ENTRY)
-    no_time = ReasonCode.NO_TIMESTAMP
+    no_log, no_time = _why_no_log(facts), ReasonCode.NO_TIMESTAMP
     thresholds = (
         _Threshold(
             "tlog-threshold",
             config.require_tlog_entries,
             config.tlog_entries_threshold,
-            logs,
+            len(_logs(facts, known)),
             "transparency logs hold the signature",
             no_log,
         ),
@@ -135,9 +165,9 @@ def _evidence(facts: SignatureFacts, config: VerifierConfig) -> list[Check]:
         ),
         _Threshold(
             "sct-threshold",
-            config.require_scts,
+            config.require_scts and facts.certificate is not None,
             config.ctlog_entries_threshold,
-            scts,
+            len({sct.log_id for sct in facts.scts}),
             "certificate transparency logs hold the certificate",
             ReasonCode.SCT_UNTRUSTED,
         ),
@@ -145,49 +175,114 @@ def _evidence(facts: SignatureFacts, config: VerifierConfig) -> list[Check]:
     return [threshold.judge() for threshold in thresholds]
 
 
-def _reason_of_failed(check_id: str, facts: SignatureFacts, otherwise: ReasonCode) -> ReasonCode:
-    """Why the engine could not count something, if it says so."""
-    failed = [c.reason for c in facts.checks if c.id == check_id and c.status is CheckStatus.FAIL]
-    return max(failed, default=otherwise)
+def _logs(facts: SignatureFacts, known: _Known) -> set[str]:
+    """The logs that vouch for the signature. Where nothing proves when they took it in, only those that are still
+    trusted: whoever got hold of a retired key could make an entry to this day.
+    """
+    if known.proven:
+        return {entry.log_id for entry in facts.log_entries}
+    return {
+        entry.log_id
+        for entry, windows in zip(facts.log_entries, facts.log_windows, strict=False)
+        if any(window.contains(known.now) for window in windows)
+    }
+
+
+def _why_no_log(facts: SignatureFacts) -> ReasonCode:
+    """What the engine said of entries that do not count; else that nothing says when one was made, or that there
+    is none.
+    """
+    failed = [
+        check.reason for check in facts.checks if check.id == "log" and check.status is CheckStatus.FAIL
+    ]
+    return max(failed, default=ReasonCode.NO_TIMESTAMP if facts.log_entries else ReasonCode.NO_LOG_ENTRY)
+
+
+def _validity(windows: tuple[Window, ...], known: _Known) -> Check:
+    """Whoever signed was trusted when they did. The engine held every proven time against that; without any, there
+    is nothing but a trust without end, or the present, if the policy says so.
+    """
+    check = "trusted-when-signed"
+    if known.proven:
+        return _passed(check, "at every proven time")
+    if any(window.unbounded for window in windows):
+        return _passed(check, "the key is trusted without limit of time")
+    listed = " or ".join(map(str, windows[:_SHOWN])) or "never"
+    if not known.unsafe:
+        text = f"nothing proves when it was signed; trusted from {listed}"
+        return _failed(check, text, ReasonCode.NO_TIMESTAMP)
+    if any(map(known.within, windows)):
+        return _passed(check, f"at the time of the request, {known.now} (unsafe)")
+    text = f"trusted from {listed}, not at the time of the request, {known.now}"
+    return _failed(check, text, ReasonCode.TIME_OUTSIDE_VALIDITY)
+
+
+def _annotations(facts: SignatureFacts, policy: Policy) -> list[Check]:
+    """Every annotation that the policy asks for must be signed; none asked for, no check."""
+    if not policy.annotations:
+        return []
+    signed = dict(facts.annotations)
+    missing = [
+        f"{name}={signed[name]} is signed, not {name}={value}" if name in signed else f"{name} is not signed"
+        for name, value in policy.annotations
+        if signed.get(name) != value
+    ]
+    if missing:
+        return [_failed("annotations", _some(missing, "; "), ReasonCode.ANNOTATION_MISMATCH)]
+    asked = _some((f"{name}={value}" for name, value in policy.annotations), ", ")
+    return [_passed("annotations", f"signed: {asked}")]
+
+
+def _signer(
+    facts: SignatureFacts, policy: Policy
+) -> tuple[CertificateIdentity | None, tuple[KeyName, ...], Check]:
+    """Whom of the policy the signature is by: an identity, or a key, under each of its names there."""
+    if policy.keys:
+        keys = tuple(key for key in facts.key_names if key.name in policy.keys)
+        return None, keys, _key(facts, keys, policy)
+    identity, check = _identity(facts.certificate, policy)
+    return identity, (), check
+
+
+def _key(facts: SignatureFacts, named: tuple[KeyName, ...], policy: Policy) -> Check:
+    """Whether one of the policy's keys made it."""
+    if named:
+        return _passed("identity", f"made with key {_some((key.name for key in named), ', ')}")
+    if facts.certificate is not None:
+        who = f"the certificate of {facts.certificate.subject_alternative_name} by {facts.certificate.issuer}"
+    else:
+        who = f"key {_some((key.name for key in facts.key_names), ', ')}"
+    text = f"made with {printable(who, 250)}; the policy asks for key {_some(policy.keys, ' or ')}"
+    return _failed("identity", text, ReasonCode.SIGNATURE_INVALID)
 
 
 def _identity(
     certificate: CertificateSummary | None, policy: Policy
 ) -> tuple[CertificateIdentity | None, Check]:
     """Whether the certificate names one of the policy's identities, and which."""
-    if policy.unsafe_ignore_identities:
-        return None, Check(
-            "identity", CheckStatus.SKIPPED, "the policy sets unsafeIgnoreIdentities: any signer passes"
-        )
     if certificate is None:
-        return None, Check(
-            "identity",
-            CheckStatus.FAIL,
-            "signed with a key; the policy asks for a certificate that names an identity",
-            ReasonCode.NO_CERTIFICATE,
-        )
+        text = "signed with a key; the policy asks for a certificate that names an identity"
+        return None, _failed("identity", text, ReasonCode.NO_CERTIFICATE)
+    if policy.unsafe_ignore_identities:
+        text = "the policy sets unsafeIgnoreIdentities: any signer passes"
+        return None, Check("identity", CheckStatus.SKIPPED, text)
     found = printable(f"{certificate.subject_alternative_name} by {certificate.issuer}")
     for identity in policy.certificate_identities:
         if _names(certificate, identity):
-            return identity, Check("identity", CheckStatus.PASS, found)
-    return None, Check(
-        "identity",
-        CheckStatus.FAIL,
-        f"signed by {found}; expected {_expected(policy)}",
-        ReasonCode.IDENTITY_MISMATCH,
-    )
+            return identity, _passed("identity", found)
+    # Bounded part by part: what a stranger wrote must not push out what was expected.
+    evidence = f"signed by {found}; expected {_expected(policy)}"
+    return None, Check("identity", CheckStatus.FAIL, evidence, ReasonCode.IDENTITY_MISMATCH)
 
 
 def _expected(policy: Policy) -> str:
     identities = policy.certificate_identities
-    listed = "; or ".join(str(identity) for identity in identities[:_SHOWN])
-    more = f"; or {len(identities) - _SHOWN} others" if len(identities) > _SHOWN else ""
     patterns = any(
         match.regexp
         for identity in identities
         for match in (identity.subject_alternative_name, identity.issuer)
     )
-    return listed + more + (" (patterns match the whole text)" if patterns else "")
+    return _some(map(str, identities), "; or ") + (" (patterns match the whole text)" if patterns else "")
 
 
 def _names(certificate: CertificateSummary, identity: CertificateIdentity) -> bool:
@@ -196,3 +291,18 @@ def _names(certificate: CertificateSummary, identity: CertificateIdentity) -> bo
         and identity.issuer.matches(certificate.issuer)
         and all(expected.matches(certificate.claim(name)) for name, expected in identity.claims)
     )
+
+
+def _passed(check: str, evidence: str) -> Check:
+    return Check(check, CheckStatus.PASS, printable(evidence))
+
+
+def _failed(check: str, evidence: str, reason: ReasonCode) -> Check:
+    return Check(check, CheckStatus.FAIL, printable(evidence), reason)
+
+
+def _some(texts: Iterable[str], between: str) -> str:
+    """The first few of ``texts``, and how many there are besides."""
+    listed = list(texts)
+    more = f"{between}{len(listed) - _SHOWN} others" if len(listed) > _SHOWN else ""
+    return between.join(listed[:_SHOWN]) + more

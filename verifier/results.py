@@ -21,7 +21,8 @@ class CosignVerificationResult:
     """What was found out about one signature.
 
     ``certificate`` or ``key_id`` is set when the signature itself holds; ``verified_identity`` is the policy's
-    identity that matched, ``annotations`` the signed ones of a signature that counts. ``checks`` explains the
+    identity that matched, ``verified_key`` the name of its key,
+    ``annotations`` the signed ones of a signature that counts. ``checks`` explains the
     outcome either way.
     """
 
@@ -37,6 +38,7 @@ class CosignVerificationResult:
     predicate_type: str = ""
     annotations: tuple[tuple[str, str], ...] = ()
     checks: tuple[Check, ...] = ()
+    verified_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,10 +37,27 @@ class Store(Protocol):
         """
         ...
 
+    def tagged(self, repository: str, tag: str, budget: Budget) -> tuple[Descriptor, bytes] | None:
+        """The manifest under ``tag`` with its descriptor, the digest computed from the bytes; None when the
+        repository has no such tag.
+
+        Raises:
+            UnavailableError: why it cannot be read.
+        """
+        ...
+
     def fetch(self, repository: str, descriptor: Descriptor, budget: Budget) -> bytes:
         """The content of ``descriptor``, after its size and digest were checked.
 
         Raises:
             UnavailableError: ``content-mismatch``, ``limit-exceeded``, or why it cannot be read.
         """
+        ...
+
+
+class ClosingStore(Store, Protocol):
+    """A store with something to close at the end."""
+
+    def close(self) -> None:
+        """Close it."""
         ...

@@ -1,4 +1,4 @@
-"""How the command line reads what is typed: durations as cosign writes them, and paths that are not empty."""
+"""How the command line reads what is typed: durations as cosign writes them, texts and paths not empty."""
 
 from __future__ import annotations
 
@@ -47,6 +47,43 @@ def _parse(text: str) -> float | None:
     if not _DURATION.fullmatch(text):
         return None
     return sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
+
+
+class NamedText(click.ParamType[str]):
+    """A text that was given: an unset variable of a script does not take a demand away."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text.
+
+        Raises:
+            click.BadParameter: it is empty.
+        """
+        if value == "":
+            self.fail("it is empty; is a variable unset?", param, ctx)
+        return str(value)
+
+
+class KeyValue(click.ParamType[tuple[str, str]]):
+    """A name and a value, as ``name=value``; the value may hold further equals signs, or be empty."""
+
+    name = "key=value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """The pair.
+
+        Raises:
+            click.BadParameter: there is no equals sign, or no name before it.
+        """
+        if isinstance(value, tuple):
+            return value
+        name, equals, text = str(value).partition("=")
+        if not (name and equals):
+            self.fail(f"{value!r} is not of the form key=value.", param, ctx)
+        return name, text
 
 
 class NamedPath(click.Path):

@@ -20,6 +20,21 @@ from providers.errors import ConfigurationError, InvalidReferenceError, Pycosign
 # name -> (module, function, the line shown in --help)
 _COMMANDS = {
     "verify": ("pycosign.cli.verify", "verify", "Verify that images are signed by whom you expect."),
+    "verify-attestation": (
+        "pycosign.cli.verify",
+        "verify_attestation",
+        "Verify attestations about images: SBOM, provenance, any type.",
+    ),
+    "verify-blob": (
+        "pycosign.cli.verify_blob",
+        "verify_blob",
+        "Verify that a file is signed by whom you expect.",
+    ),
+    "verify-blob-attestation": (
+        "pycosign.cli.verify_blob",
+        "verify_blob_attestation",
+        "Verify an attestation about a file.",
+    ),
     "serve": ("pycosign.cli.serve", "serve", "Answer admission questions over gRPC."),
     "demo": ("pycosign.cli.demo", "demo", "See it work: a lab, attacks, a server, verdicts."),
     "lab": ("pycosign.cli.lab", "lab", "Run a Sigstore and a registry on this machine, for tests."),
@@ -122,9 +137,10 @@ def _delivered(code: int) -> int:
 
 
 def _wanted_a_verdict(arguments: Sequence[str]) -> bool:
-    """Whether more than help was asked of ``verify``: an image list may hold the word ``--help``, and help is no
-    "allowed"."""
-    return list(arguments[:1]) == ["verify"] and len(arguments) > len(("verify", "--help"))
+    """Whether more than help was asked of a command that verifies: a list of images may hold the word ``--help``,
+    and help is no "allowed"."""
+    words = [word for word in arguments if not word.startswith("-")]
+    return bool(words) and words[0].startswith("verify") and len(arguments) > len(("verify", "--help"))
 
 
 def _code_of(ending: SystemExit) -> int:

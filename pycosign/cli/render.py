@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-from google.protobuf import json_format
-
 from providers.reasons import ReasonCode
 from verifier.facts import CheckStatus
 from verifier.printable import printable
 from verifier.results import CosignVerificationResult, TrustUsed, ValidationResult, VerificationResult
-from verifier.server.convert import validation_result_to_message
 from verifier.verdict import Outcome
 
 _MARKS = {CheckStatus.PASS: "ok  ", CheckStatus.FAIL: "FAIL", CheckStatus.SKIPPED: "-   "}
@@ -27,6 +24,21 @@ _ABOUT_TRUST = frozenset(
         ReasonCode.NO_TIMESTAMP,
     }
 )
+# What the flags of the command line can say about a signature that was found. Each is for the operator to decide.
+_FLAGS = {
+    ReasonCode.NO_SIGNATURE: "There are attestations: 'pycosign verify-attestation' asks for those of an image,"
+    " 'pycosign verify-blob-attestation' for those of a file.",
+    ReasonCode.NO_ATTESTATION: "There is a signature: 'pycosign verify' asks for that of an image, 'pycosign"
+    " verify-blob' for that of a file.",
+    ReasonCode.NO_CERTIFICATE: "What was found is signed with a key, or without its certificate. If you trust"
+    " the key, name it: --key FILE. A file's signature that stands alone needs its certificate:"
+    " --certificate FILE.",
+    ReasonCode.PREDICATE_TYPE_MISMATCH: "Which type is asked for, --type TYPE says; --type any takes all.",
+}
+_UNLOGGED_KEY = (
+    "If signatures with this key are meant to be in no transparency log, say so: --insecure-ignore-tlog. Nobody"
+    " can notice then what else is signed with it."
+)
 
 
 def in_words(outcome: Outcome) -> str:
@@ -36,6 +48,11 @@ def in_words(outcome: Outcome) -> str:
 
 def render_json(results: list[ValidationResult], seconds: list[float]) -> str:
     """A JSON array of ``ValidationResult`` objects as the gRPC service defines them, every field stated."""
+    # Who reads the verdict does not wait for protobuf to be imported.
+    from google.protobuf import json_format
+
+    from verifier.server.convert import validation_result_to_message
+
     documents = [
         json_format.MessageToDict(
             validation_result_to_message(result, elapsed=elapsed),
@@ -54,21 +71,29 @@ def render_text(results: list[ValidationResult], trust: Iterable[TrustUsed]) -> 
 
 def trusted(trust: Iterable[TrustUsed]) -> list[str]:
     """What was trusted, a line each."""
-    return [printable(f"trusted root: {used.source} ({used.revision[:19]}…)", _LINE) for used in trust]
+    return [printable(f"trusted: {used.source} ({used.revision[:19]}…)", _LINE) for used in trust]
 
 
 def advice(results: list[ValidationResult], trust: Iterable[TrustUsed]) -> list[str]:
-    """For who typed the command is the operator: which root refused, and how to name another. A line or none."""
-    if not any(result.reason in _ABOUT_TRUST for result in results):
-        return []
-    roots = ", ".join(used.source for used in trust)
-    return [
-        printable(
-            f"The trusted root in use is {roots}. For what another Sigstore instance signed, name the root"
-            " of that instance: --trusted-root FILE.",
-            _LINE,
-        )
+    """For who typed the command is the operator: which flag would say otherwise what was refused. A line for each
+    kind of refusal, or none.
+    """
+    reasons = {result.reason for result in results}
+    found = [detail for result in results for one in result.results for detail in one.detail]
+    lines = [
+        text
+        for reason, text in _FLAGS.items()
+        if reason in reasons and any(detail.reason is reason for detail in found)
     ]
+    if any(detail.reason is ReasonCode.NO_LOG_ENTRY and detail.key_id for detail in found):
+        lines.append(_UNLOGGED_KEY)
+    if reasons & _ABOUT_TRUST:
+        roots = ", ".join(used.source for used in trust)
+        lines.append(
+            f"The trusted root in use is {roots}. For what another Sigstore instance signed, name the root of that"
+            " instance: --trusted-root FILE."
+        )
+    return [printable(line, _LINE) for line in lines]
 
 
 def _subject(result: ValidationResult) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .clock import Window
 from .errors import LabError
 from .instance import Lab
-from .legacy import LegacyLayer, attach_legacy
+from .legacy import LegacyLayer, attach_legacy, attach_oci11
 from .loopback import Answer, Request
 from .push import attach_bundle, push_artifact, push_chart, push_image, push_index
 from .registry import Descriptor, MemoryRegistry
@@ -26,6 +26,7 @@ __all__ = [
     "Window",
     "attach_bundle",
     "attach_legacy",
+    "attach_oci11",
     "push_artifact",
     "push_chart",
     "push_image",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Literal, Unpack
 
@@ -12,6 +12,7 @@ from .ca import CertificateAuthority, pem
 from .clock import FUTURE, PAST, Clock, Window, utc_now, whole_second
 from .ctlog import CtLog
 from .errors import LabError
+from .files import SignatureFiles, attestation_files, signature_files
 from .fulcio import Fulcio
 from .keys import spki_pem
 from .legacy import LegacyLayer, legacy_attestation, legacy_signature, simple_signing_payload
@@ -53,10 +54,16 @@ class Lab:
         )
 
     def trusted_root(
-        self, *, windows: trust.TrustWindows | None = None, without: Collection[trust.RootList] = ()
+        self,
+        *,
+        windows: trust.TrustWindows | None = None,
+        without: Collection[trust.RootList] = (),
+        also: Sequence[Lab] = (),
     ) -> bytes:
-        """trusted_root.json; `windows` changes validity windows in it, `without` empties lists in it."""
-        return trust.pretty(self._trusted_root(windows, without))
+        """trusted_root.json; `windows` changes validity windows in it, `without` empties lists in it, and `also`
+        adds what other labs vouch for.
+        """
+        return trust.pretty(self._trusted_root((self, *also), windows, without))
 
     def signing_config(self, url: str, *, rekor: Literal[1, 2] = 1, timestamp: bool = True) -> bytes:
         """A signing configuration v0.2 for the lab's services at this URL (see server.py)."""
@@ -65,7 +72,7 @@ class Lab:
     def client_trust_config(self, url: str, *, rekor: Literal[1, 2] = 1, timestamp: bool = True) -> bytes:
         """Trusted root and signing configuration in one document, for sigstore-python."""
         signing = trust.signing_config(url, self._open_window(), rekor=rekor, timestamp=timestamp)
-        return trust.pretty(trust.client_trust_config(self._trusted_root(None, ()), signing))
+        return trust.pretty(trust.client_trust_config(self._trusted_root([self]), signing))
 
     def pem_files(self) -> dict[str, bytes]:
         """The public keys and certificate chains, by file name."""
@@ -150,19 +157,43 @@ class Lab:
             self.signer, digest, predicate_type, predicate, name=subject_name, recipe=Recipe(**options)
         )
 
-    def _trusted_root(
-        self, windows: trust.TrustWindows | None, without: Collection[trust.RootList]
-    ) -> dict[str, object]:
-        authorities = trust.Authorities(
-            ca=self.ca,
-            ct_logs=self.ct_logs,
-            rekor1=self.rekor1,
-            rekor2=self.rekor2,
-            tsa=self.tsa,
-            hosts={"fulcio": host("fulcio", self.name), "tsa": host("tsa", self.name)},
-            window=self._open_window(),
+    def sign_blob_legacy(self, blob: bytes, **options: Unpack[SigningOptions]) -> SignatureFiles:
+        """The files of `cosign sign-blob` before bundles."""
+        return signature_files(self.signer, blob, Recipe(**options))
+
+    def attest_blob_legacy(
+        self,
+        digest: str,
+        *,
+        predicate_type: str,
+        predicate: object,
+        subject_name: str = "subject",
+        **options: Unpack[SigningOptions],
+    ) -> SignatureFiles:
+        """The files of `cosign attest-blob` before bundles."""
+        return attestation_files(
+            self.signer, digest, predicate_type, predicate, name=subject_name, recipe=Recipe(**options)
         )
-        return trust.trusted_root(authorities, windows=windows, without=without)
+
+    @staticmethod
+    def _trusted_root(
+        labs: Sequence[Lab],
+        windows: trust.TrustWindows | None = None,
+        without: Collection[trust.RootList] = (),
+    ) -> dict[str, object]:
+        vouched = [
+            trust.Authorities(
+                ca=lab.ca,
+                ct_logs=lab.ct_logs,
+                rekor1=lab.rekor1,
+                rekor2=lab.rekor2,
+                tsa=lab.tsa,
+                hosts={"fulcio": host("fulcio", lab.name), "tsa": host("tsa", lab.name)},
+                window=Window(lab.window.start),
+            )
+            for lab in labs
+        ]
+        return trust.trusted_root(vouched, windows=windows, without=without)
 
     def _open_window(self) -> Window:
         return Window(self.window.start)

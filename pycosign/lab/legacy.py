@@ -1,22 +1,23 @@
-"""Signatures in the storage form of cosign 2: tags `sha256-<hex>.sig` and `.att`, evidence in annotations.
+"""Signatures in the storage form of cosign 2: tags `sha256-<hex>.sig` and `.att`, evidence in annotations; and in
+its experimental form for OCI 1.1, which stores the same as a referrer.
 
 The log evidence is the promise (SET) alone, without inclusion proof, as cosign writes it there."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .bundle import attestation_statement, statement_json
-from .entry import LogEntry
 from .errors import LabError
-from .push import OCI_CONFIG
+from .legacy_evidence import rekor_bundle, timestamp_bundle
+from .push import OCI_CONFIG, push_referrer
 from .registry import OCI_MANIFEST, Descriptor, MemoryRegistry, digest_of
 from .sign import IN_TOTO, Evidence, LabSigner, Recipe
 from .wire import b64, compact
 
 SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
+OCI11_CONFIG = "application/vnd.dev.cosign.artifact.sig.v1+json"
 DSSE_LAYER = "application/vnd.dsse.envelope.v1+json"
 _SIGNATURE = "dev.cosignproject.cosign/signature"
 
@@ -74,6 +75,23 @@ def attach_legacy(
     if len(suffixes) != 1:
         raise LabError("signatures and attestations are stored under tags of their own")
     tag = f"{subject.digest.replace(':', '-', 1)}.{suffixes.pop()}"
+    manifest = _manifest(registry, repository, layers, OCI_CONFIG)
+    return registry.put_manifest(repository, compact(manifest), OCI_MANIFEST, tag=tag)
+
+
+def attach_oci11(
+    registry: MemoryRegistry, repository: str, subject: Descriptor, layers: Sequence[LegacyLayer]
+) -> Descriptor:
+    """Stores layers as a referrer of the subject, as `cosign sign --registry-referrers-mode=oci-1-1` does."""
+    if any(layer.media_type != SIMPLE_SIGNING for layer in layers):
+        raise LabError("only signatures are stored so")
+    return push_referrer(registry, repository, _manifest(registry, repository, layers, OCI11_CONFIG), subject)
+
+
+def _manifest(
+    registry: MemoryRegistry, repository: str, layers: Sequence[LegacyLayer], config_type: str
+) -> dict[str, object]:
+    """The manifest of layers that are stored, with a config like that of any image."""
     diff_ids = [digest_of(layer.data) for layer in layers]
     config = compact(
         {
@@ -85,19 +103,18 @@ def attach_legacy(
             "config": {},
         }
     )
-    stored = Descriptor(OCI_CONFIG, registry.put_blob(repository, config), len(config))
+    stored = Descriptor(config_type, registry.put_blob(repository, config), len(config))
     described = []
     for layer in layers:
         digest = registry.put_blob(repository, layer.data)
         descriptor = Descriptor(layer.media_type, digest, len(layer.data)).to_json()
         described.append({**descriptor, "annotations": dict(layer.annotations)})
-    manifest = {
+    return {
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
         "config": stored.to_json(),
         "layers": described,
     }
-    return registry.put_manifest(repository, compact(manifest), OCI_MANIFEST, tag=tag)
 
 
 def _annotations(evidence: Evidence, signature: str, more: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -105,23 +122,10 @@ def _annotations(evidence: Evidence, signature: str, more: Mapping[str, str]) ->
     if evidence.certificate_pem is not None:
         annotations["dev.sigstore.cosign/certificate"] = evidence.certificate_pem.decode("ascii")
         annotations["dev.sigstore.cosign/chain"] = ""  # what cosign 3.1.1 writes
+    if len(evidence.entries) > 1 or len(evidence.timestamps) > 1:
+        raise LabError("annotations hold one log entry and one timestamp")
     for entry in evidence.entries:
-        annotations["dev.sigstore.cosign/bundle"] = json.dumps(_rekor_bundle(entry), separators=(",", ":"))
+        annotations["dev.sigstore.cosign/bundle"] = compact(rekor_bundle(entry)).decode()
     for timestamp in evidence.timestamps:
-        stamp = {"SignedRFC3161Timestamp": b64(timestamp)}
-        annotations["dev.sigstore.cosign/rfc3161timestamp"] = json.dumps(stamp, separators=(",", ":"))
+        annotations["dev.sigstore.cosign/rfc3161timestamp"] = compact(timestamp_bundle(timestamp)).decode()
     return tuple(annotations.items())
-
-
-def _rekor_bundle(entry: LogEntry) -> dict[str, object]:
-    if entry.promise is None:
-        raise LabError("legacy signatures carry a promise, which only Rekor v1 gives")
-    return {
-        "SignedEntryTimestamp": b64(entry.promise),
-        "Payload": {
-            "body": b64(entry.body),
-            "integratedTime": entry.integrated_time,
-            "logIndex": entry.log_index,
-            "logID": entry.log_id.hex(),
-        },
-    }

@@ -1,12 +1,11 @@
 """Entries proposed to Rekor v1, checked and brought into the form the log keeps.
 
-hashedrekord 0.0.1, dsse 0.0.1 and intoto 0.0.2: rekor pkg/types.
+hashedrekord 0.0.1, dsse 0.0.1, intoto 0.0.1 and 0.0.2: rekor pkg/types.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 
 from cryptography import x509
@@ -14,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from .errors import LabError
 from .keys import HashName, PublicKey, accepted, is_signature, signed_with
-from .wire import b64, decoded, find, objects, parse_object, text, unbase64
+from .wire import b64, compact, decoded, find, objects, parse_object, text, unbase64
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _HASHES: dict[str, HashName] = {"sha256": "sha256", "sha384": "sha384", "sha512": "sha512"}
@@ -34,6 +33,8 @@ def canonical_spec(kind: str, version: str, spec: object) -> dict[str, object]:
         return _dsse(spec)
     if (kind, version) == ("intoto", "0.0.2"):
         return _intoto(spec)
+    if (kind, version) == ("intoto", "0.0.1"):
+        return _intoto_001(spec)
     raise LabError(f"the lab's Rekor v1 takes no {kind} {version} entries")
 
 
@@ -102,6 +103,18 @@ def _intoto(spec: object) -> dict[str, object]:
     }
 
 
+def _intoto_001(spec: object) -> dict[str, object]:
+    """The envelope is kept as hashes only: of its text as it was sent, and of its payload."""
+    envelope_text = text(spec, "content", "envelope")
+    envelope = parse_object(envelope_text.encode())
+    payload = decoded(envelope, "payload")
+    verifier = decoded(spec, "publicKey")
+    for signature in objects(envelope, "signatures"):
+        _signer([verifier], decoded(signature, "sig"), pae(text(envelope, "payloadType"), payload))
+    content = {"hash": _sha256(envelope_text.encode()), "payloadHash": _sha256(payload)}
+    return {"content": content, "publicKey": b64(verifier)}
+
+
 def _signer(pems: list[bytes], signature: bytes, message: bytes) -> bytes:
     for candidate in pems:
         if signed_with(verifier_key(candidate), signature, message) is not None:
@@ -141,7 +154,7 @@ def hashedrekord_proposal(
 
 def dsse_proposal(envelope: dict[str, object], verifier: bytes) -> dict[str, object]:
     """A dsse 0.0.1 as a client proposes it."""
-    content = {"envelope": json.dumps(envelope, separators=(",", ":")), "verifiers": [b64(verifier)]}
+    content = {"envelope": compact(envelope).decode(), "verifiers": [b64(verifier)]}
     return {"apiVersion": "0.0.1", "kind": "dsse", "spec": {"proposedContent": content}}
 
 
@@ -157,6 +170,12 @@ def intoto_proposal(envelope: dict[str, object], verifier: bytes) -> dict[str, o
             "payloadType": text(envelope, "payloadType"),
             "signatures": signatures,
         },
-        "hash": _sha256(json.dumps(envelope, separators=(",", ":")).encode()),
+        "hash": _sha256(compact(envelope)),
     }
     return {"apiVersion": "0.0.2", "kind": "intoto", "spec": {"content": content}}
+
+
+def intoto_001_proposal(envelope: dict[str, object], verifier: bytes) -> dict[str, object]:
+    """An intoto 0.0.1 as cosign 1 proposes it."""
+    spec = {"content": {"envelope": compact(envelope).decode()}, "publicKey": b64(verifier)}
+    return {"apiVersion": "0.0.1", "kind": "intoto", "spec": spec}

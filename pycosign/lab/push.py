@@ -126,7 +126,7 @@ def push_artifact(
     }
     if annotations:
         manifest["annotations"] = dict(annotations)
-    return _push_referrer(registry, repository, manifest, subject, tag)
+    return push_referrer(registry, repository, manifest, subject, tag=tag)
 
 
 def attach_bundle(
@@ -154,7 +154,7 @@ def attach_bundle(
         "layers": [_blob(registry, repository, BUNDLE_MEDIA_TYPE, bundle).to_json()],
         "annotations": written,
     }
-    return _push_referrer(registry, repository, manifest, subject, None)
+    return push_referrer(registry, repository, manifest, subject)
 
 
 def bundle_annotations(bundle: bytes, created: datetime) -> dict[str, str]:
@@ -179,13 +179,15 @@ def fallback_tag(digest: str) -> str:
     return digest.replace(":", "-", 1)[:128]
 
 
-def _push_referrer(
+def push_referrer(
     registry: MemoryRegistry,
     repository: str,
     manifest: dict[str, object],
     subject: Descriptor | None,
-    tag: str | None,
+    *,
+    tag: str | None = None,
 ) -> Descriptor:
+    """Stores a manifest that refers to the subject, if there is one."""
     if subject is not None:
         manifest["subject"] = subject.to_json()
     stored = registry.put_manifest(repository, compact(manifest), OCI_MANIFEST, tag=tag)

@@ -20,10 +20,10 @@ from cryptography.hazmat.primitives.serialization import (
 from .checkpoint import checkpoint_text, signed_note
 from .entry import InclusionProof, LogEntry
 from .errors import LabError
-from .keys import PublicKey, accepted, hash_name, is_signature, key_details
+from .keys import SCHEMES, PublicKey, accepted, hash_name, is_signature, key_details
 from .merkle import MerkleTree
 from .rekor1 import SEEDS
-from .wire import b64, canonical, decoded, find
+from .wire import b64, canonical, decoded, find, text
 
 _REGISTRY_NAMES = {"sha256": "SHA2_256", "sha384": "SHA2_384", "sha512": "SHA2_512"}
 _ED25519_NOTE = b"\x01"
@@ -62,7 +62,10 @@ class RekorV2:
         algorithm = hash_name(key)
         if not is_signature(key, signature, digest, algorithm):
             raise LabError("the signature does not verify")
-        verifier = {"keyDetails": key_details(key), form: {"rawBytes": b64(raw)}}
+        details = text(wanted, "signature", "verifier", "keyDetails")
+        if details not in {key_details(key, scheme) for scheme in SCHEMES}:
+            raise LabError(f"the key is no {details}")
+        verifier = {"keyDetails": details, form: {"rawBytes": b64(raw)}}
         return self.append(
             {
                 "data": {"algorithm": _REGISTRY_NAMES[algorithm], "digest": b64(digest)},
@@ -110,16 +113,16 @@ def _verifier(verifier: object) -> tuple[str, bytes, PublicKey]:
 
 
 def hashedrekord_request(
-    digest: bytes, signature: bytes, verifier: bytes, key: PublicKey, *, certificate: bool
+    digest: bytes, signature: bytes, verifier: bytes, details: str, *, certificate: bool
 ) -> dict[str, object]:
-    """A CreateEntryRequest as a client sends it; the verifier is DER."""
+    """A CreateEntryRequest as a client sends it; the verifier is DER, the details name its key."""
     form = "x509Certificate" if certificate else "publicKey"
     return {
         "hashedRekordRequestV002": {
             "digest": b64(digest),
             "signature": {
                 "content": b64(signature),
-                "verifier": {"keyDetails": key_details(key), form: {"rawBytes": b64(verifier)}},
+                "verifier": {"keyDetails": details, form: {"rawBytes": b64(verifier)}},
             },
         }
     }

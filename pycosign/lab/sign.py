@@ -19,18 +19,30 @@ from .bundle import Envelope, MessageSignature, Signed, bundle_json, statement_j
 from .ca import CertificateAuthority
 from .ctlog import CtLog
 from .entry import LogEntry
+from .errors import LabConflictError
 from .identity import Identity
-from .keys import PublicKey, SigningKey, hash_name, new_key, sign, spki_der, spki_pem
+from .keys import PublicKey, Scheme, SigningKey, hash_name, key_details, new_key, sign, spki_der, spki_pem
 from .names import DEFAULT_IDENTITY, DEFAULT_ISSUER
-from .proposals import dsse_proposal, hashedrekord_proposal, intoto_proposal, pae
+from .proposals import (
+    dsse_proposal,
+    hashedrekord_proposal,
+    intoto_001_proposal,
+    intoto_proposal,
+    pae,
+)
 from .rekor1 import RekorV1
 from .rekor2 import RekorV2, hashedrekord_request
 from .tsa import TimestampAuthority
 
 Tamper = Callable[[bytes], bytes]
 LogName = Literal["rekor1", "rekor2"]
-EntryKind = Literal["dsse", "intoto"]
+EntryKind = Literal["dsse", "intoto", "intoto-0.0.1"]
 IN_TOTO = "application/vnd.in-toto+json"
+_PROPOSALS: dict[EntryKind, Callable[[dict[str, object], bytes], dict[str, object]]] = {
+    "dsse": dsse_proposal,
+    "intoto": intoto_proposal,
+    "intoto-0.0.1": intoto_001_proposal,
+}
 
 
 class SigningOptions(TypedDict, total=False):
@@ -44,10 +56,13 @@ class SigningOptions(TypedDict, total=False):
     timestamp: bool | None
     keyless: bool
     key: SigningKey | None
+    scheme: Scheme
     ca: CertificateAuthority | None
     ct_logs: Sequence[CtLog] | None
     rekor: RekorV1 | RekorV2 | None
     tsa: TimestampAuthority | None
+    further_logs: Sequence[RekorV1 | RekorV2]
+    further_tsas: Sequence[TimestampAuthority]
     issued_at: datetime | None
     timestamped_at: datetime | None
     tamper: Tamper | None
@@ -59,11 +74,12 @@ class Recipe:
 
     identity, issuer, claims   what the certificate says (claims: the keys of identity.CLAIMS)
     log                        which log of the lab takes the entry; None for no entry
-    entry                      how Rekor v1 logs an envelope: dsse 0.0.1, or intoto 0.0.2 as before 2023
+    entry                      how Rekor v1 logs an envelope: dsse 0.0.1, or intoto 0.0.2 or 0.0.1 as before 2023
     timestamp                  None: only with Rekor v2, which gives no time of its own
     keyless                    False: no certificate, the bundle carries a hint of the public key
-    key                        the signing key, else a fresh P-256 key
+    key, scheme                the signing key, else a fresh P-256 key, and how it signs (see keys.Scheme)
     ca, ct_logs, rekor, tsa    somebody else's (a stranger lab's); ct_logs=() makes a certificate without SCT
+    further_logs, further_tsas take the entry, or stamp the signature, as well
     issued_at                  when the certificate starts, else now
     timestamped_at             the time in the RFC 3161 timestamp, else now
     tamper                     changes the payload of the envelope, or the digest in the message signature,
@@ -78,10 +94,13 @@ class Recipe:
     timestamp: bool | None = None
     keyless: bool = True
     key: SigningKey | None = None
+    scheme: Scheme = "usual"
     ca: CertificateAuthority | None = None
     ct_logs: Sequence[CtLog] | None = None
     rekor: RekorV1 | RekorV2 | None = None
     tsa: TimestampAuthority | None = None
+    further_logs: Sequence[RekorV1 | RekorV2] = ()
+    further_tsas: Sequence[TimestampAuthority] = ()
     issued_at: datetime | None = None
     timestamped_at: datetime | None = None
     tamper: Tamper | None = None
@@ -92,7 +111,11 @@ class _Credential:
     """A signing key, with the certificate for it or without."""
 
     key: SigningKey
+    scheme: Scheme
     certificate: x509.Certificate | None
+
+    def sign(self, message: bytes) -> bytes:
+        return sign(self.key, message, self.scheme)
 
     @property
     def pem(self) -> bytes:
@@ -165,54 +188,68 @@ class LabSigner:
         """An envelope around the payload, and its evidence: Rekor v1 logs the envelope, Rekor v2 its hash."""
         credential = self._credential(recipe)
         message = pae(payload_type, payload)
-        envelope = Envelope(payload_type, payload, sign(credential.key, message))
-        log = self._log(recipe)
-        if isinstance(log, RekorV1):
-            propose = intoto_proposal if recipe.entry == "intoto" else dsse_proposal
-            entry = log.submit(propose(envelope.to_json(), credential.pem))[1]
-            return envelope, self._evidence(envelope.signature, credential, entry, recipe)
-        logged = None if log is None else _log_hash(log, credential, message, envelope.signature)
-        return envelope, self._evidence(envelope.signature, credential, logged, recipe)
+        envelope = Envelope(payload_type, payload, credential.sign(message))
+        entries = [
+            _proposed(log, _PROPOSALS[recipe.entry](envelope.to_json(), credential.pem))
+            if isinstance(log, RekorV1)
+            else _log_hash(log, credential, message, envelope.signature)
+            for log in self._takers(recipe)
+        ]
+        return envelope, self._evidence(envelope.signature, credential, entries, recipe)
 
     def message_evidence(self, message: bytes, recipe: Recipe) -> Evidence:
         """A signature over the message, and its evidence."""
         credential = self._credential(recipe)
-        signature = sign(credential.key, message)
-        log = self._log(recipe)
-        entry = None if log is None else _log_hash(log, credential, message, signature)
-        return self._evidence(signature, credential, entry, recipe)
+        signature = credential.sign(message)
+        entries = [_log_hash(log, credential, message, signature) for log in self._takers(recipe)]
+        return self._evidence(signature, credential, entries, recipe)
 
     def _credential(self, recipe: Recipe) -> _Credential:
         key = recipe.key or new_key()
         if not recipe.keyless:
-            return _Credential(key, None)
+            return _Credential(key, recipe.scheme, None)
         certificate = (recipe.ca or self._ca).issue(
             key.public_key(),
             Identity.of(recipe.identity, recipe.issuer, recipe.claims),
             ct_logs=self._ct_logs if recipe.ct_logs is None else recipe.ct_logs,
             not_before=recipe.issued_at,
         )
-        return _Credential(key, certificate)
+        return _Credential(key, recipe.scheme, certificate)
 
     def _log(self, recipe: Recipe) -> RekorV1 | RekorV2 | None:
         if recipe.log is None:
             return None
         return recipe.rekor or self._logs[recipe.log]
 
+    def _takers(self, recipe: Recipe) -> tuple[RekorV1 | RekorV2, ...]:
+        log = self._log(recipe)
+        return (*(() if log is None else (log,)), *recipe.further_logs)
+
     def _evidence(
-        self, signature: bytes, credential: _Credential, entry: LogEntry | None, recipe: Recipe
+        self, signature: bytes, credential: _Credential, entries: Sequence[LogEntry], recipe: Recipe
     ) -> Evidence:
         wanted = recipe.timestamp
         if wanted is None:
             wanted = isinstance(self._log(recipe), RekorV2)
-        tsa = recipe.tsa or self._tsa
+        authorities = (*((recipe.tsa or self._tsa,) if wanted else ()), *recipe.further_tsas)
         return Evidence(
             signature,
             credential.key.public_key(),
             credential.certificate,
-            entries=() if entry is None else (entry,),
-            timestamps=(tsa.stamp(signature, at=recipe.timestamped_at),) if wanted else (),
+            entries=tuple(entries),
+            timestamps=tuple(tsa.stamp(signature, at=recipe.timestamped_at) for tsa in authorities),
         )
+
+
+def _proposed(log: RekorV1, proposal: Mapping[str, object]) -> LogEntry:
+    """The new entry or, as clients do for a signature that comes out the same each time, the one that is there."""
+    try:
+        return log.submit(proposal)[1]
+    except LabConflictError as conflict:
+        there = log.find(conflict.location.rpartition("/")[2])
+        if there is None:
+            raise
+        return there[1]
 
 
 def _log_hash(log: RekorV1 | RekorV2, credential: _Credential, message: bytes, signature: bytes) -> LogEntry:
@@ -220,11 +257,10 @@ def _log_hash(log: RekorV1 | RekorV2, credential: _Credential, message: bytes, s
     algorithm = hash_name(public_key)
     digest = hashlib.new(algorithm, message).digest()
     if isinstance(log, RekorV1):
-        return log.submit(hashedrekord_proposal(digest, signature, credential.pem, algorithm))[1]
+        return _proposed(log, hashedrekord_proposal(digest, signature, credential.pem, algorithm))
     certified = credential.certificate is not None
-    return log.submit(
-        hashedrekord_request(digest, signature, credential.der, public_key, certificate=certified)
-    )
+    details = key_details(public_key, credential.scheme)
+    return log.submit(hashedrekord_request(digest, signature, credential.der, details, certificate=certified))
 
 
 def _bundle(content: Envelope | MessageSignature, evidence: Evidence) -> bytes:

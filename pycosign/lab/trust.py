@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from .ca import CertificateAuthority
@@ -53,25 +52,23 @@ class Authorities:
 
 
 def trusted_root(
-    authorities: Authorities, *, windows: TrustWindows | None = None, without: Collection[RootList] = ()
+    vouched: Sequence[Authorities], *, windows: TrustWindows | None = None, without: Collection[RootList] = ()
 ) -> dict[str, object]:
-    """The trusted root as protojson; lists named in `without` are empty."""
-    changed = windows or TrustWindows()
+    """The trusted root as protojson, for everything in `vouched`; lists named in `without` are empty."""
+    lists = [_lists(authorities, windows or TrustWindows()) for authorities in vouched]
+    kept: dict[str, object] = {
+        name: [] if name in without else [entry for one in lists for entry in one[name]] for name in lists[0]
+    }
+    return {"mediaType": TRUSTED_ROOT_MEDIA_TYPE, **kept}
+
+
+def _lists(authorities: Authorities, changed: TrustWindows) -> dict[RootList, list[dict[str, object]]]:
     usual = authorities.window
-    lists: dict[RootList, list[dict[str, object]]] = {
+    rekor1, rekor2 = authorities.rekor1, authorities.rekor2
+    return {
         "tlogs": [
-            _log(
-                authorities.rekor1.host,
-                authorities.rekor1.key.public_key(),
-                authorities.rekor1.log_id,
-                changed.rekor1 or usual,
-            ),
-            _log(
-                authorities.rekor2.host,
-                authorities.rekor2.key.public_key(),
-                authorities.rekor2.log_id,
-                changed.rekor2 or usual,
-            ),
+            _log(rekor1.host, rekor1.key.public_key(), rekor1.log_id, changed.rekor1 or usual),
+            _log(rekor2.host, rekor2.key.public_key(), rekor2.log_id, changed.rekor2 or usual),
         ],
         "certificateAuthorities": [
             _authority("fulcio", authorities.hosts["fulcio"], authorities.ca.chain, changed.ca or usual)
@@ -84,13 +81,9 @@ def trusted_root(
             _authority("tsa", authorities.hosts["tsa"], authorities.tsa.chain, changed.tsa or usual)
         ],
     }
-    kept: dict[str, object] = {name: [] if name in without else values for name, values in lists.items()}
-    return {"mediaType": TRUSTED_ROOT_MEDIA_TYPE, **kept}
 
 
-def _log(
-    host: str, key: PublicKey | ed25519.Ed25519PublicKey, log_id: bytes, window: Window
-) -> dict[str, object]:
+def _log(host: str, key: PublicKey, log_id: bytes, window: Window) -> dict[str, object]:
     return {
         "baseUrl": f"https://{host}",
         "hashAlgorithm": "SHA2_256",

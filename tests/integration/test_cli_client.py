@@ -22,7 +22,7 @@ from pycosign.client import VerifierClient
 from pycosign.demo import IDENTITY, ISSUER, prepare
 from pycosign.lab import Lab, MemoryRegistry, serve_registry
 from tests.unit.server.fakes import status_of
-from verifier.app import assemble
+from verifier.app import RegistryStore, assemble
 from verifier.results import ValidationResult, VerificationResult
 from verifier.server.lifecycle import RpcServer
 from verifier.server.options import ServerOptions
@@ -58,7 +58,7 @@ def client(lab: Lab, registry: str) -> Iterator[VerifierClient]:
     with assemble(
         trust=StaticTrustedMaterialProvider(TrustedMaterial.of("lab", lab.trusted_root(), lab.clock())),
         policies=StaticPolicyProvider((policy,)),
-        plain_http=frozenset({registry}),
+        store=RegistryStore(plain_http=frozenset({registry})),
     ) as verifier:
         server = RpcServer(verifier, ServerOptions(address="127.0.0.1:0", notice_seconds=0, drain_seconds=5))
         try:

@@ -60,7 +60,7 @@ def test_an_allowed_image_and_all_its_checks(desk: Desk) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "checks passed: " in done.stdout
     assert "check skipped: signed-timestamp-threshold: the policy does not ask for it" in done.stdout
-    assert f"trusted root: trusted-root:{desk.root}" in done.stdout
+    assert f"trusted: trusted-root:{desk.root}" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_json_names_the_trusted_root_beside_the_answer() -> None:
     done = _verify("127.0.0.1:1/demo/app:v1", *IDENTITY, "-o", "json")
     assert done.returncode == 3
     assert json.loads(done.stdout)[0]["outcome"] == "OUTCOME_COULD_NOT_CHECK"
-    assert re.fullmatch(r"trusted root: public-good root .* \(sha256:[0-9a-f]{12}…\)\n", done.stderr)
+    assert re.fullmatch(r"trusted: public-good root .* \(sha256:[0-9a-f]{12}…\)\n", done.stderr)
 
 
 def test_a_stranger_to_the_default_root_is_told_about_the_option(desk: Desk) -> None:
@@ -211,7 +211,8 @@ def test_a_terminal_that_cannot_show_a_character_is_no_fault() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("nginx",), "--certificate-identity and --certificate-identity-regexp"),
+        (("nginx",), "--key FILE"),
+        (("nginx",), "--certificate-identity SAN with --certificate-oidc-issuer"),
         (("nginx", "--certificate-identity", "a"), "--certificate-oidc-issuer and"),
         (("nginx", *IDENTITY, "--certificate-identity-regexp", "a"), "exactly one of --certificate-identity"),
         (

@@ -16,7 +16,7 @@ from providers.trust import TrustedMaterial
 from pycosign.client import VerifierClient
 from pycosign.lab import Lab
 from tests.faulty_registry import INDEX, MANIFEST, Call, FaultyRegistry, index, manifest, response
-from verifier.app import assemble
+from verifier.app import RegistryStore, assemble
 from verifier.server.lifecycle import RpcServer
 from verifier.server.options import ServerOptions
 from verifier.verdict import Outcome
@@ -35,7 +35,7 @@ def serving(registry: str) -> Iterator[VerifierClient]:
     with assemble(
         trust=StaticTrustedMaterialProvider(material),
         policies=StaticPolicyProvider((policy,)),
-        plain_http=frozenset({registry}),
+        store=RegistryStore(plain_http=frozenset({registry})),
     ) as verifier:
         server = RpcServer(verifier, options)
         try:

@@ -44,6 +44,7 @@ from tests.faulty_registry import (
     response,
     says,
     stop_late,
+    tagged,
     two_links,
 )
 from verifier.explain import sentence
@@ -193,6 +194,12 @@ CASES: dict[str, tuple[Operation, Callable[[Call], None], ReasonCode]] = {
         says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
         ReasonCode.REGISTRY_UNAVAILABLE,
     ),
+}
+# A tag of cosign's is read as any other.
+CASES |= {
+    f"{case} under cosign's tag": (tagged, behave, reason)
+    for case, (operation, behave, reason) in CASES.items()
+    if operation is resolve
 }
 
 

@@ -74,6 +74,18 @@ def test_the_digest_wins_over_the_tag(world: World) -> None:
     assert world.requests == [("GET", f"/v2/demo/app/manifests/{world.image.digest}")]
 
 
+def test_what_is_under_a_tag_comes_with_its_bytes_in_one_request(world: World) -> None:
+    found = world.store.tagged(world.repository, "v1", Budget(5))
+    assert found == (world.image, manifest())
+    assert world.requests == [("GET", "/v2/demo/app/manifests/v1")]
+
+
+@pytest.mark.parametrize("repository", ["demo/app", "demo/gone"])
+def test_a_tag_that_is_not_there_is_no_failure(world: World, repository: str) -> None:
+    host = world.repository.partition("/")[0]
+    assert world.store.tagged(f"{host}/{repository}", "gone", Budget(5)) is None
+
+
 @pytest.mark.parametrize("name", ["demo/app:gone", "demo/gone:v1", "demo/app@sha256:" + "1" * 64])
 def test_an_image_that_is_not_there(world: World, name: str) -> None:
     host = world.repository.partition("/")[0]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import tarfile
-import time
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -17,44 +15,18 @@ from providers.descriptor import Descriptor, digest_of
 from providers.errors import UnavailableError
 from providers.reasons import ReasonCode
 from providers.reference import Reference
+from tests.integration.desk import docker_registry
 from tests.tools import require_tool
 from verifier.budget import Budget
 from verifier.formats.manifest import parse_manifest
 from verifier.oci import RegistryStore
 
-CONFIG = """\
-version: 0.1
-log: {{level: error}}
-storage: {{filesystem: {{rootdirectory: {root}}}}}
-http: {{addr: "{address}"}}
-"""
-
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running docker-registry."""
-    program = require_tool("docker-registry")
-    folder = tmp_path_factory.mktemp("registry")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = f"127.0.0.1:{listener.getsockname()[1]}"
-    (folder / "config.yml").write_text(CONFIG.format(root=folder / "data", address=address))
-    with (
-        (folder / "log").open("w") as log,
-        subprocess.Popen([program, "serve", folder / "config.yml"], stdout=log, stderr=log) as process,
-    ):
-        try:
-            until = time.monotonic() + 20
-            while True:
-                try:
-                    socket.create_connection(address.split(":"), timeout=1).close()  # type: ignore[arg-type]  # a port in digits does
-                    break
-                except OSError:
-                    assert process.poll() is None, (folder / "log").read_text()
-                    assert time.monotonic() < until
-                    time.sleep(0.05)
-            yield address
-        finally:
-            process.terminate()
+    with docker_registry(tmp_path_factory.mktemp("registry")) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -26,13 +26,22 @@ from providers.scope import Scope
 from providers.static import StaticPolicyProvider, StaticTrustedMaterialProvider
 from providers.subject import Subject
 from providers.trust import TrustedMaterial
-from pycosign.lab import Descriptor, Lab, MemoryRegistry, attach_bundle, push_artifact, push_image
+from pycosign.lab import (
+    Descriptor,
+    Lab,
+    MemoryRegistry,
+    attach_bundle,
+    attach_legacy,
+    push_artifact,
+    push_image,
+)
 from pycosign.lab.sign import LogName, SigningOptions
 from tests.memory_store import MemoryStore
 from verifier.budget import Budget
 from verifier.core import MAX_CANDIDATES, MAX_SIGNATURES_PER_ARTIFACT, Verifier
 from verifier.engines.sigstore import SigstoreEngine
-from verifier.formats.bundle import BUNDLE_V03, MAX_LOG_ENTRIES, MAX_TIMESTAMPS, parse_bundle
+from verifier.formats.bundle import BUNDLE_V03, parse_bundle
+from verifier.formats.limits import MAX_LOG_ENTRIES, MAX_TIMESTAMPS
 from verifier.formats.manifest import parse_manifest
 from verifier.formats.strict_json import MAX_DEPTH, parse_object
 from verifier.results import ValidationResult
@@ -97,6 +106,17 @@ def test_requirement_1_a_copied_signature_is_refused(world: World, log: LogName,
     world.attach(signed, bundle)
     assert world.validate("signed").outcome is Outcome.ALLOWED
     world.attach(other, bundle)
+    result = world.validate("other")
+    assert (result.outcome, result.reason) == (Outcome.REFUSED, ReasonCode.SUBJECT_DIGEST_MISMATCH)
+
+
+def test_requirement_1_a_copied_layer_is_refused(world: World) -> None:
+    """The same under cosign's tag, which only says in its name which image it is for."""
+    signed, other = world.image("signed"), world.image("other")
+    layer = LAB.sign_image_legacy(signed.digest, reference="reg.test/app", **SIGNED_BY)
+    attach_legacy(world.registry, "app", signed, [layer])
+    assert world.validate("signed").outcome is Outcome.ALLOWED
+    attach_legacy(world.registry, "app", other, [layer])
     result = world.validate("other")
     assert (result.outcome, result.reason) == (Outcome.REFUSED, ReasonCode.SUBJECT_DIGEST_MISMATCH)
 
@@ -212,11 +232,16 @@ def test_requirement_8_candidates_and_signatures_are_counted(world: World) -> No
     assert world.validate().reason is ReasonCode.LIMIT_EXCEEDED
 
 
-def test_requirement_8_layers_of_one_artifact_are_counted(world: World) -> None:
+@pytest.mark.parametrize("good", [True, False])
+def test_requirement_8_layers_of_one_artifact_are_counted(world: World, good: bool) -> None:
+    """Past the limit nothing is read, and what was read still counts."""
     image = world.image()
     blobs = [b"%d" % number for number in range(10, 11 + MAX_SIGNATURES_PER_ARTIFACT)]
+    if good:
+        blobs[0] = LAB.sign_image(image.digest, **SIGNED_BY)
     layers = [
-        {"mediaType": BUNDLE_V03, "digest": world.registry.put_blob("app", blob), "size": 2} for blob in blobs
+        {"mediaType": BUNDLE_V03, "digest": world.registry.put_blob("app", blob), "size": len(blob)}
+        for blob in blobs
     ]
     manifest = {
         "schemaVersion": 2,
@@ -228,8 +253,13 @@ def test_requirement_8_layers_of_one_artifact_are_counted(world: World) -> None:
     }
     world.registry.put_manifest("app", json.dumps(manifest).encode(), str(manifest["mediaType"]))
     result = world.validate()
-    assert (result.outcome, result.reason) == (Outcome.COULD_NOT_CHECK, ReasonCode.LIMIT_EXCEEDED)
-    assert len(result.results[0].detail) == 1
+    if good:
+        assert result.outcome is Outcome.ALLOWED
+    else:
+        assert (result.outcome, result.reason) == (Outcome.COULD_NOT_CHECK, ReasonCode.LIMIT_EXCEEDED)
+    *read, last = result.results[0].detail
+    assert (len(read), last.reason) == (MAX_SIGNATURES_PER_ARTIFACT, ReasonCode.LIMIT_EXCEEDED)
+    assert f"fetch {digest_of(blobs[-1])}" not in world.store.asked
 
 
 def test_one_layer_listed_again_is_one_signature(world: World) -> None:

@@ -1,15 +1,14 @@
 """Sigstore bundles 0.1, 0.2 and 0.3 (protobuf-specs ``sigstore_bundle.proto``), as protojson writes them.
 
-Zero values may be left out, unknown fields are ignored, and of the alternatives of a ``oneof`` exactly one must
-be there. Only the camelCase names are known: a field under its other protojson name counts as absent, which can
-only take evidence away.
+Zero values may be left out or null, unknown fields are ignored, and of the alternatives of a ``oneof`` exactly
+one must be there. Only the camelCase names are known: a field under its other protojson name counts as absent,
+which can only take evidence away.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from providers.descriptor import digest_of
@@ -17,8 +16,18 @@ from providers.errors import VerificationError
 from providers.reasons import ReasonCode
 
 from .dsse import Envelope, read_envelope
-from .log_entry import LogEntry, read_log_entry
-from .strict_json import bytes_field, list_field, object_field, parse_object, text_field
+from .entity import MessageSignature, SignedEntity
+from .limits import (
+    MAX_BUNDLE_SIZE,
+    MAX_CERTIFICATE,
+    MAX_CERTIFICATES,
+    MAX_LOG_ENTRIES,
+    MAX_SIGNATURE,
+    MAX_TIMESTAMP,
+    MAX_TIMESTAMPS,
+)
+from .log_entry import read_log_entry
+from .strict_json import bytes_field, list_field, object_field, parse_go_object, text_field
 
 BUNDLE_V01 = "application/vnd.dev.sigstore.bundle+json;version=0.1"
 BUNDLE_V02 = "application/vnd.dev.sigstore.bundle+json;version=0.2"
@@ -26,62 +35,30 @@ BUNDLE_V03_ALT = "application/vnd.dev.sigstore.bundle+json;version=0.3"
 BUNDLE_V03 = "application/vnd.dev.sigstore.bundle.v0.3+json"
 BUNDLE_MEDIA_TYPES = (BUNDLE_V03, BUNDLE_V03_ALT, BUNDLE_V02, BUNDLE_V01)
 
-# SBOM attestations of large images run to a few MB, a third more in base64.
-MAX_BUNDLE_SIZE = 16 << 20
-# sigstore-go, internal/limits: 32 entries and 32 timestamps a bundle.
-MAX_LOG_ENTRIES = 32
-MAX_TIMESTAMPS = 32
-# Leaf, intermediates, root: nobody needs more, and only the leaf is read.
-MAX_CERTIFICATES = 10
-# Fulcio's certificates have 1 to 2 kB; what makes one larger are URIs and names. Of a hostile one the parser makes
-# an object for every three bytes, before anything is known about who issued it.
-MAX_CERTIFICATE = 64 << 10
-# A timestamp response has 1 kB, with the authority's whole chain in it 5 kB.
-MAX_TIMESTAMP = 64 << 10
 # A key hint is the base64 of a SHA-256; longer ones name URLs or paths.
 _MAX_HINT = 1024
 
 _DIGEST_SIZES = {"SHA2_256": 32, "SHA2_384": 48, "SHA2_512": 64}
 _KNOWN_MEDIA_TYPE = re.compile(
-    r"application/vnd\.dev\.sigstore\.bundle(?:\.v[0-9.]+)?\+json(?:;version=[0-9.]+)?"
+    r"application/vnd\.dev\.sigstore\.bundle(?:\.v[0-9.]{1,20}+)?\+json(?:;version=[0-9.]{1,20}+)?"
 )
 
 
-@dataclass(frozen=True, slots=True)
-class MessageSignature:
-    """A signature over a message that is not in the bundle. ``algorithm`` and ``digest`` are empty when the
-    bundle does not say which message.
-    """
-
-    algorithm: str
-    digest: bytes
-    signature: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Bundle:
-    """One parsed bundle. Nothing in it is proven.
-
-    ``digest`` is that of the bytes it was parsed from. ``leaf_certificate`` is DER, empty in a bundle signed
-    with a key; ``key_hint`` is what such a bundle says of its key.
-    """
-
-    media_type: str
-    digest: str
-    key_hint: str
-    leaf_certificate: bytes
-    content: Envelope | MessageSignature
-    log_entries: tuple[LogEntry, ...]
-    timestamps: tuple[bytes, ...]
-
-
-def parse_bundle(data: bytes) -> Bundle:
+def parse_bundle(data: bytes) -> SignedEntity:
     """Parse a bundle.
 
     Raises:
         VerificationError: ``malformed``, or ``unsupported``: a bundle version or content not known here.
     """
-    document = parse_object(data, max_size=MAX_BUNDLE_SIZE)
+    return read_bundle(parse_go_object(data, max_size=MAX_BUNDLE_SIZE), data)
+
+
+def read_bundle(document: Mapping[str, Any], data: bytes) -> SignedEntity:
+    """Read the JSON object of a bundle, which ``data`` was parsed as.
+
+    Raises:
+        VerificationError: as ``parse_bundle``.
+    """
     media_type = text_field(document, "mediaType")
     if media_type not in BUNDLE_MEDIA_TYPES:
         known = _KNOWN_MEDIA_TYPE.fullmatch(media_type)
@@ -90,7 +67,7 @@ def parse_bundle(data: bytes) -> Bundle:
     material = object_field(document, "verificationMaterial")
     leaf, hint = _read_signer(material, chain=media_type in {BUNDLE_V01, BUNDLE_V02})
     entries = list_field(material, "tlogEntries", limit=MAX_LOG_ENTRIES)
-    return Bundle(
+    return SignedEntity(
         media_type=media_type,
         digest=digest_of(data),
         key_hint=hint,
@@ -98,6 +75,7 @@ def parse_bundle(data: bytes) -> Bundle:
         content=_read_content(document),
         log_entries=tuple(read_log_entry(e, proof_required=media_type != BUNDLE_V01) for e in entries),
         timestamps=_read_timestamps(material),
+        stored=data,
     )
 
 
@@ -113,10 +91,7 @@ def _read_signer(material: Mapping[str, Any], *, chain: bool) -> tuple[bytes, st
     kind = _one_of(material, "certificate", "x509CertificateChain", "publicKey")
     signer = object_field(material, kind)
     if kind == "publicKey":
-        hint = text_field(signer, "hint", default="")
-        if len(hint) > _MAX_HINT:
-            raise VerificationError(ReasonCode.MALFORMED, f"the key hint has {len(hint)} characters")
-        return b"", hint
+        return b"", text_field(signer, "hint", default="", limit=_MAX_HINT)
     if (kind == "x509CertificateChain") is not chain:
         raise VerificationError(ReasonCode.MALFORMED, f"a bundle of this version has no {kind}")
     if kind == "certificate":
@@ -133,22 +108,18 @@ def _read_content(document: Mapping[str, Any]) -> Envelope | MessageSignature:
     if kind == "dsseEnvelope":
         return read_envelope(content)
     algorithm, digest = "", b""
-    if "messageDigest" in content:
-        stated = object_field(content, "messageDigest")
+    if stated := object_field(content, "messageDigest", default={}):
         algorithm, digest = text_field(stated, "algorithm"), bytes_field(stated, "digest")
         if algorithm not in _DIGEST_SIZES:
             raise VerificationError(ReasonCode.UNSUPPORTED, f"a digest of kind {algorithm[:40]!r}")
         if len(digest) != _DIGEST_SIZES[algorithm]:
             raise VerificationError(ReasonCode.MALFORMED, f"{len(digest)} bytes are no {algorithm} digest")
-    return MessageSignature(algorithm, digest, bytes_field(content, "signature"))
+    return MessageSignature(algorithm, digest, bytes_field(content, "signature", limit=MAX_SIGNATURE))
 
 
 def _read_timestamps(material: Mapping[str, Any]) -> tuple[bytes, ...]:
-    if "timestampVerificationData" not in material:
-        return ()
-    listed = list_field(
-        object_field(material, "timestampVerificationData"), "rfc3161Timestamps", limit=MAX_TIMESTAMPS
-    )
+    held = object_field(material, "timestampVerificationData", default={})
+    listed = list_field(held, "rfc3161Timestamps", limit=MAX_TIMESTAMPS)
     if not all(isinstance(item, dict) for item in listed):
         raise VerificationError(ReasonCode.MALFORMED, "a timestamp is not an object")
     return tuple(bytes_field(item, "signedTimestamp", limit=MAX_TIMESTAMP) for item in listed)

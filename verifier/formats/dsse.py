@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from providers.errors import VerificationError
 from providers.reasons import ReasonCode
 
-from .strict_json import bytes_field, list_field, text_field
+from .limits import MAX_BUNDLE_SIZE, MAX_SIGNATURE, MAX_TYPE_NAME
+from .strict_json import bytes_field, list_field, parse_go_object, text_field
 
 IN_TOTO = "application/vnd.in-toto+json"
+ENVELOPE_MEDIA_TYPE = "application/vnd.dsse.envelope.v1+json"
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A payload with exactly one signature. The key id beside the signature is not signed and not kept."""
+    """A payload with exactly one signature. The key id beside the signature is not signed and not kept.
+
+    ``stored`` are the bytes of an envelope that stands by itself, as logs and timestamp authorities may have seen
+    them; empty for one inside a bundle.
+    """
 
     payload_type: str
     payload: bytes
     signature: bytes
+    stored: bytes = field(default=b"", repr=False)
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:
@@ -44,7 +51,16 @@ def read_envelope(document: Mapping[str, Any]) -> Envelope:
     if not isinstance(signatures[0], dict):
         raise VerificationError(ReasonCode.MALFORMED, "the signature of the envelope is not an object")
     return Envelope(
-        payload_type=text_field(document, "payloadType"),
+        payload_type=text_field(document, "payloadType", limit=MAX_TYPE_NAME),
         payload=bytes_field(document, "payload"),
-        signature=bytes_field(signatures[0], "sig"),
+        signature=bytes_field(signatures[0], "sig", limit=MAX_SIGNATURE),
     )
+
+
+def parse_envelope(data: bytes) -> Envelope:
+    """Parse an envelope that stands by itself.
+
+    Raises:
+        VerificationError: as ``read_envelope``.
+    """
+    return replace(read_envelope(parse_go_object(data, max_size=MAX_BUNDLE_SIZE)), stored=data)

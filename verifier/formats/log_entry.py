@@ -9,6 +9,7 @@ from typing import Any
 from providers.errors import VerificationError
 from providers.reasons import ReasonCode
 
+from .limits import MAX_ENTRY_BODY, MAX_LOG_ID, MAX_SIGNATURE, MAX_TYPE_NAME
 from .strict_json import bytes_field, integer_field, list_field, object_field, text_field
 
 # A tree of 2^63 leaves has proofs of 63 hashes.
@@ -83,18 +84,20 @@ def read_log_entry(document: object, *, proof_required: bool) -> LogEntry:
     proof = _read_proof(object_field(document, "inclusionProof")) if "inclusionProof" in document else None
     promise = b""
     if "inclusionPromise" in document:
-        promise = bytes_field(object_field(document, "inclusionPromise"), "signedEntryTimestamp")
+        held = object_field(document, "inclusionPromise")
+        if text_field(held, "signedEntryTimestamp", default=""):  # protojson leaves out what is empty
+            promise = bytes_field(held, "signedEntryTimestamp", limit=MAX_SIGNATURE)
     if proof is None and proof_required:
         raise _refuse("a log entry has no inclusion proof with a checkpoint, which this bundle version needs")
     if proof is None and not promise:
         raise _refuse("a log entry has neither an inclusion proof with a checkpoint nor a promise")
     return LogEntry(
         log_index=integer_field(document, "logIndex", default=0),
-        log_id=bytes_field(object_field(document, "logId"), "keyId"),
-        kind=text_field(kind, "kind"),
-        version=text_field(kind, "version"),
+        log_id=bytes_field(object_field(document, "logId"), "keyId", limit=MAX_LOG_ID),
+        kind=text_field(kind, "kind", limit=MAX_TYPE_NAME),
+        version=text_field(kind, "version", limit=MAX_TYPE_NAME),
         integrated_time=integer_field(document, "integratedTime", default=0),
         promise=promise,
         proof=proof,
-        body=bytes_field(document, "canonicalizedBody"),
+        body=bytes_field(document, "canonicalizedBody", limit=MAX_ENTRY_BODY),
     )

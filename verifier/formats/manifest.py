@@ -57,7 +57,7 @@ class Index:
     """The readable entries of an image index, and how many are not (of another digest algorithm, say).
 
     An entry has a media type, digest, size and, where one can be read, an artifact type. Its annotations are
-    left: they decide nothing, and whoever may push chooses them.
+    left, unless they are asked for: in a listing they decide nothing, and whoever may push chooses them.
     """
 
     manifests: tuple[Descriptor, ...]
@@ -93,13 +93,15 @@ def _descriptor(document: object) -> Descriptor:
         raise _refuse(f"a descriptor is malformed: {error}") from error
 
 
-def _entry(document: object) -> Descriptor:
-    """An entry of an index. An artifact type that cannot be read is as good as none: fetch to know."""
+def _entry(document: object, more: tuple[str, ...]) -> Descriptor:
+    """An entry of an index. When one of ``more``, the optional fields, cannot be read, it is as if there were
+    none: fetch to know.
+    """
     if not isinstance(document, dict):
         raise _refuse("a descriptor is not an object")
     read = {name: document[name] for name in ("mediaType", "digest", "size") if name in document}
     try:
-        return _descriptor({**read, "artifactType": document.get("artifactType", "")})
+        return _descriptor({**read, **{name: document[name] for name in more if name in document}})
     except VerificationError:
         return _descriptor(read)
 
@@ -168,8 +170,9 @@ def parse_manifest(data: bytes, media_type: str = "") -> Manifest:
     )
 
 
-def parse_index(data: bytes, media_type: str = "") -> Index:
-    """An image index; also the answer to Listing Referrers, which is one.
+def parse_index(data: bytes, media_type: str = "", *, annotated: bool = False) -> Index:
+    """An image index; also the answer to Listing Referrers, which is one, and the ``index.json`` of an image
+    layout, where the annotations of the entries are their names.
 
     One entry that cannot be read hides no other: whoever may push may add entries.
 
@@ -182,10 +185,11 @@ def parse_index(data: bytes, media_type: str = "") -> Index:
         raise _refuse("the index has no list of manifests")
     # Go writes null for a list that was never filled.
     listed = [] if document["manifests"] is None else list_field(document, "manifests", limit=MAX_MANIFESTS)
+    more = ("artifactType", "annotations") if annotated else ("artifactType",)
     found, unreadable = [], 0
     for item in listed:
         try:
-            found.append(_entry(item))
+            found.append(_entry(item, more))
         except VerificationError:
             unreadable += 1
     return Index(tuple(found), unreadable)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from providers.errors import VerificationError
 from providers.reasons import ReasonCode
 
-from .bundle import MAX_BUNDLE_SIZE
+from .limits import MAX_BUNDLE_SIZE, MAX_TYPE_NAME
 from .strict_json import list_field, object_field, one_spelling, parse_object, text_field
 
 STATEMENT_V01 = "https://in-toto.io/Statement/v0.1"
@@ -28,8 +28,6 @@ _MAX_ANNOTATIONS = 256
 # Of one subject, names and values in UTF-8. Annotations are kept as facts and repeated in the answer for each
 # policy; a commit message or a build URL fits many times.
 MAX_ANNOTATION_BYTES = 8 << 10
-# The longest predicate type in use has 60 characters.
-_MAX_PREDICATE_TYPE = 1024
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -67,7 +65,7 @@ def _read_subject(document: object) -> StatementSubject:
     sha256 = text_field(digests, "sha256", default="")
     if sha256 and not _SHA256.fullmatch(sha256):
         raise _refuse("a subject's sha256 is not 64 lower-case hexadecimal digits")
-    annotations = object_field(document, "annotations") if "annotations" in document else {}
+    annotations = object_field(document, "annotations", default={})
     if len(annotations) > _MAX_ANNOTATIONS:
         raise _refuse(f"a subject has {len(annotations)} annotations; at most {_MAX_ANNOTATIONS} are read")
     texts = sorted((key, value) for key, value in annotations.items() if isinstance(value, str))
@@ -90,7 +88,7 @@ def parse_statement(payload: bytes) -> Statement:
     subjects = list_field(document, "subject", limit=MAX_SUBJECTS)
     if not subjects:
         raise _refuse("the statement is about nothing: it has no subject")
-    predicate_type = text_field(document, "predicateType")
-    if not 0 < len(predicate_type) <= _MAX_PREDICATE_TYPE:
-        raise _refuse(f"a predicate type of {len(predicate_type)} characters")
+    predicate_type = text_field(document, "predicateType", limit=MAX_TYPE_NAME)
+    if not predicate_type:
+        raise _refuse("the predicate type is empty")
     return Statement(kind, tuple(_read_subject(subject) for subject in subjects), predicate_type)

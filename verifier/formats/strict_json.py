@@ -10,15 +10,16 @@ module holds the interpreter while it searches, and one that backtracks would st
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from providers.errors import VerificationError
 from providers.reasons import ReasonCode
+
+from . import base64_text
 
 # Sigstore bundles nest 9 deep, SPDX documents 7, CycloneDX with nested components 20 in practice.
 MAX_DEPTH = 64
@@ -72,6 +73,10 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
+def _stated_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {key: value for key, value in _pairs(pairs).items() if value is not None}
+
+
 def _exact_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -107,6 +112,24 @@ def parse_object(data: bytes, *, max_size: int, fold_case: bool = True) -> dict[
     Raises:
         VerificationError: ``malformed``.
     """
+    return _parse(data, max_size, _pairs if fold_case else _exact_pairs)
+
+
+def parse_go_object(data: bytes, *, max_size: int) -> dict[str, Any]:
+    """Parse ``data`` as ``parse_object`` does; a field that is null is left out.
+
+    Go's readers, protojson among them, take null for a field that was not written, and Rekor 2 answers with
+    ``"inclusionPromise": null``.
+
+    Raises:
+        VerificationError: ``malformed``.
+    """
+    return _parse(data, max_size, _stated_pairs)
+
+
+def _parse(
+    data: bytes, max_size: int, pairs: Callable[[list[tuple[str, Any]]], dict[str, Any]]
+) -> dict[str, Any]:
     if len(data) > max_size:
         _refuse(f"{len(data)} bytes of JSON are more than the {max_size} allowed here")
     try:
@@ -117,7 +140,7 @@ def parse_object(data: bytes, *, max_size: int, fold_case: bool = True) -> dict[
             _check_structure(text)
         value = json.loads(
             text,
-            object_pairs_hook=_pairs if fold_case else _exact_pairs,
+            object_pairs_hook=pairs,
             parse_int=_integer,
             parse_float=_number,
             parse_constant=_constant,
@@ -143,25 +166,31 @@ def one_spelling(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-def text_field(value: Mapping[str, Any], name: str, *, default: str | None = None) -> str:
-    """The text under ``name``; ``default`` when absent, if one is given.
+def text_field(
+    value: Mapping[str, Any], name: str, *, default: str | None = None, limit: int | None = None
+) -> str:
+    """The text under ``name``; ``default`` when absent, if one is given. At most ``limit`` characters, if given.
 
     Raises:
-        VerificationError: ``malformed``: absent or not text.
+        VerificationError: ``malformed``: absent, not text, or too long.
     """
     found = value.get(name, default)
     if not isinstance(found, str):
         _refuse(f"{name!r} is missing or not text")
+    if limit is not None and len(found) > limit:
+        _refuse(f"{name!r} has {len(found)} characters; at most {limit} are read")
     return found
 
 
-def object_field(value: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The object under ``name``.
+def object_field(
+    value: Mapping[str, Any], name: str, *, default: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The object under ``name``; ``default`` when absent, if one is given.
 
     Raises:
         VerificationError: ``malformed``: absent or not an object.
     """
-    found = value.get(name)
+    found = value.get(name, default)
     if not isinstance(found, dict):
         _refuse(f"{name!r} is missing or not an object")
     return found
@@ -198,20 +227,14 @@ def integer_field(value: Mapping[str, Any], name: str, *, default: int | None = 
 def bytes_field(value: Mapping[str, Any], name: str, *, limit: int | None = None) -> bytes:
     """The bytes under ``name``, never empty; at most ``limit``, if one is given.
 
-    Only the canonical standard alphabet with padding is read (RFC 4648 section 4). protojson would also take
-    the URL-safe one and missing padding, but no Sigstore client writes them, and with one spelling for each
-    value a changed character is always a changed value.
-
     Raises:
-        VerificationError: ``malformed``: absent, empty, too long, or any other spelling.
+        VerificationError: ``malformed``: absent, empty, too long, or another spelling than ``base64_text`` reads.
     """
     text = text_field(value, name)
     try:
-        found = base64.b64decode(text, validate=True)
+        found = base64_text.decode(text)
     except ValueError as error:
-        raise VerificationError(ReasonCode.MALFORMED, f"{name!r} is not base64") from error
-    if not found or base64.b64encode(found[-(len(found) % 3 or 3) :]).decode("ascii") != text[-4:]:
-        _refuse(f"{name!r} is empty or not canonical base64")
+        raise VerificationError(ReasonCode.MALFORMED, f"{name!r} is empty or not canonical base64") from error
     if limit is not None and len(found) > limit:
         _refuse(f"{name!r} has {len(found)} bytes; at most {limit} are read")
     return found

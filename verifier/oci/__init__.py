@@ -1,7 +1,8 @@
-"""Where artifacts and their signatures are read from: registries. The one door to urllib3."""
+"""Where artifacts and their signatures are read from: registries (the one door to urllib3) and image layouts."""
 
 from .addresses import Reach
-from .limits import RegistryLimits
+from .layout import LayoutStore
+from .limits import LayoutLimits, RegistryLimits
 from .registry import RegistryStore
 
-__all__ = ["Reach", "RegistryLimits", "RegistryStore"]
+__all__ = ["LayoutLimits", "LayoutStore", "Reach", "RegistryLimits", "RegistryStore"]

@@ -33,3 +33,16 @@ class RegistryLimits:
     lookups: int = 8
     # One token for each repository; each is a few kB.
     tokens: int = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutLimits:
+    """Every limit of reading an image layout, by name."""
+
+    # One number in one object.
+    version_bytes: int = 4 << 10
+    # As in registries: see RegistryLimits.
+    manifest_bytes: int = 4 << 20
+    blob_bytes: int = 32 << 20
+    # Looked through for manifests that nothing lists. An image has 10 to 100 blobs; this many take half a second.
+    blobs: int = 10_000

@@ -90,10 +90,7 @@ class RegistryStore:
         if answer.status == 404:
             raise _not_found(reference, error_code(answer.body))
         if not answer.complete:
-            raise UnavailableError(
-                ReasonCode.LIMIT_EXCEEDED,
-                f"the manifest of {reference} is larger than the {self._limits.manifest_bytes} bytes read here",
-            )
+            raise self._too_large(reference)
         digest = digest_of(answer.body)
         if reference.digest and digest != reference.digest:
             raise _mismatch(reference.repository, reference.digest, f"content with the digest {digest}")
@@ -112,6 +109,19 @@ class RegistryStore:
         registry, path = parse_repository(repository)
         listing = Listing(self._client, self._limits, registry, path, subject)
         return listing.read(artifact_types, budget)
+
+    def tagged(self, repository: str, tag: str, budget: Budget) -> tuple[Descriptor, bytes] | None:
+        """The manifest under ``tag``: one GET. See `verifier.store.Store`."""
+        registry, path = parse_repository(repository)
+        answer = self._manifest(registry, path, tag, self._limits.manifest_bytes, budget)
+        if answer.status == 404:
+            return None
+        reference = Reference(registry, path, tag, "")
+        if not answer.complete:
+            raise self._too_large(reference)
+        kind = _checked_media_type(reference, answer)
+        found = Descriptor.parse(media_type=kind, digest=digest_of(answer.body), size=len(answer.body))
+        return found, answer.body
 
     def fetch(self, repository: str, descriptor: Descriptor, budget: Budget) -> bytes:
         """The content of ``descriptor``: one GET, and no more is read than it says. See `verifier.store.Store`."""
@@ -153,6 +163,12 @@ class RegistryStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _too_large(self, reference: Reference) -> UnavailableError:
+        return UnavailableError(
+            ReasonCode.LIMIT_EXCEEDED,
+            f"the manifest of {reference} is larger than the {self._limits.manifest_bytes} bytes read here",
+        )
 
     def _manifest(self, registry: str, path: str, name: str, limit: int, budget: Budget) -> Answer:
         target = self._client.target(registry, path, f"manifests/{name}")

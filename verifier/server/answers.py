@@ -105,6 +105,7 @@ def _detail(message: pb.CosignVerificationResult) -> CosignVerificationResult:
             Check(check.id, _status(check.status), check.evidence, ReasonCode(check.reason))
             for check in message.checks
         ),
+        verified_key=message.verified_key,
     )
 
 

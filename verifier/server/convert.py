@@ -196,6 +196,7 @@ def _detail_to_message(detail: CosignVerificationResult) -> pb.CosignVerificatio
         ],
         predicate_type=detail.predicate_type,
         annotations=dict(detail.annotations),
+        verified_key=detail.verified_key,
     )
 
 

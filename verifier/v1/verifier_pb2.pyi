@@ -603,6 +603,7 @@ class CosignVerificationResult(_message.Message):
     VERIFIED_LOG_ENTRIES_FIELD_NUMBER: _builtins.int
     PREDICATE_TYPE_FIELD_NUMBER: _builtins.int
     ANNOTATIONS_FIELD_NUMBER: _builtins.int
+    VERIFIED_KEY_FIELD_NUMBER: _builtins.int
     media_type: _builtins.str
     digest: _builtins.str
     """Digest of the signature itself."""
@@ -610,6 +611,8 @@ class CosignVerificationResult(_message.Message):
     reason: Global___ReasonCode.ValueType
     predicate_type: _builtins.str
     """Type of the signed in-toto predicate; empty for a plain message signature."""
+    verified_key: _builtins.str
+    """The name of the policy's key that made it. Empty when none did."""
     @_builtins.property
     def signature(self) -> Global___SignatureSummary:
         """Who signed. Absent when the signature does not hold."""
@@ -644,10 +647,11 @@ class CosignVerificationResult(_message.Message):
         verified_log_entries: _abc.Iterable[Global___VerifiedLogEntry] | None = ...,
         predicate_type: _builtins.str = ...,
         annotations: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        verified_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["signature", b"signature", "verified_identity", b"verified_identity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotations", b"annotations", "checks", b"checks", "digest", b"digest", "media_type", b"media_type", "outcome", b"outcome", "predicate_type", b"predicate_type", "reason", b"reason", "signature", b"signature", "verified_identity", b"verified_identity", "verified_log_entries", b"verified_log_entries", "verified_timestamps", b"verified_timestamps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotations", b"annotations", "checks", b"checks", "digest", b"digest", "media_type", b"media_type", "outcome", b"outcome", "predicate_type", b"predicate_type", "reason", b"reason", "signature", b"signature", "verified_identity", b"verified_identity", "verified_key", b"verified_key", "verified_log_entries", b"verified_log_entries", "verified_timestamps", b"verified_timestamps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from pycosign.cli.arguments import Duration, NamedPath
+from pycosign.cli.arguments import Duration, KeyValue, NamedPath, NamedText
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,23 @@ def test_an_empty_path_is_no_path() -> None:
     with pytest.raises(click.BadParameter, match="empty"):
         NamedPath().convert("", None, None)
     assert NamedPath().convert("a b", None, None) == Path("a b")
+
+
+def test_an_empty_text_is_no_text() -> None:
+    """An unset variable in a script must not take a demand away."""
+    with pytest.raises(click.BadParameter, match="empty"):
+        NamedText().convert("", None, None)
+    assert NamedText().convert(" ", None, None) == " "
+
+
+@pytest.mark.parametrize(
+    ("text", "pair"), [("a=b", ("a", "b")), ("a=", ("a", "")), ("a=b=c", ("a", "b=c")), ("ä=ö ", ("ä", "ö "))]
+)
+def test_pairs(text: str, pair: tuple[str, str]) -> None:
+    assert KeyValue().convert(text, None, None) == pair
+
+
+@pytest.mark.parametrize("text", ["", "a", "=b", "="])
+def test_what_is_no_pair(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="key=value"):
+        KeyValue().convert(text, None, None)

@@ -11,8 +11,8 @@ import pytest
 
 from providers.errors import ConfigurationError, InvalidReferenceError, UnavailableError
 from providers.reasons import ReasonCode
+from pycosign.cli.answer import exit_code
 from pycosign.cli.main import main, pycosign, run
-from pycosign.cli.verify import exit_code
 from verifier.results import ValidationResult
 from verifier.verdict import Outcome
 
@@ -98,6 +98,9 @@ def test_a_command_that_returns_is_content() -> None:
         (["frobnicate"], 2),
         (["verify"], 2),
         (["verify", "--no"], 2),
+        (["verify-attestation"], 2),
+        (["verify-blob"], 2),
+        (["verify-blob-attestation"], 2),
         (["serve", "--config", ""], 2),
     ],
 )
@@ -117,8 +120,17 @@ A, R, C = Outcome.ALLOWED, Outcome.REFUSED, Outcome.COULD_NOT_CHECK
         (["verify", "-h"], 0),
         (["lab", "serve", "--help"], 0),
         (["--version"], 0),
+        (["verify-attestation", "--help"], 0),
+        (["verify-blob", "-h"], 0),
+        (["verify-blob-attestation", "--help"], 0),
         (["verify", "nginx", "--help"], 2),
         (["verify", "--help", "nginx"], 2),
+        (["--help", "verify", "nginx"], 2),
+        (["--version", "verify", "nginx"], 2),
+        (["--help", "verify"], 0),
+        (["verify-attestation", "nginx", "--help"], 2),
+        (["verify-blob", "file", "--help"], 2),
+        (["verify-blob-attestation", "file", "-h"], 2),
     ],
 )
 def test_help_is_no_verdict(arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:

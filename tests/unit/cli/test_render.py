@@ -41,13 +41,13 @@ def test_an_outcome_has_one_spelling_for_people() -> None:
 
 
 def test_strangers_write_no_lines_and_no_escapes() -> None:
-    forged = Check("identity", CheckStatus.FAIL, "x\n\x1b[2Jtrusted root: mine", ReasonCode.IDENTITY_MISMATCH)
+    forged = Check("identity", CheckStatus.FAIL, "x\n\x1b[2Jtrusted: mine", ReasonCode.IDENTITY_MISMATCH)
     detail = dataclasses.replace(DETAIL, outcome=Outcome.REFUSED, checks=(forged,))
     text = render_text([_result(detail, message="a\x1b[1mb\r")], VALIDATION.trust)
     assert "\x1b" not in text
     assert "\r" not in text
-    assert [line for line in text.splitlines() if line.startswith("trusted root")] == [
-        "trusted root: file (sha256:abababababab…)"
+    assert [line for line in text.splitlines() if line.startswith("trusted")] == [
+        "trusted: file (sha256:abababababab…)"
     ]
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pycosign.lab import Lab
-from verifier.engines.sigstore import SigstoreEngine
+from verifier.engines.keys import KeyEngine
+from verifier.engines.sigstore import Compiled, RootProver, SigstoreEngine
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +27,9 @@ def root(lab: Lab) -> bytes:
 @pytest.fixture(scope="session")
 def engine() -> SigstoreEngine:
     return SigstoreEngine()
+
+
+@pytest.fixture(scope="session")
+def keys() -> KeyEngine:
+    compiled = Compiled()
+    return KeyEngine(lambda: RootProver(compiled))

@@ -418,7 +418,7 @@ class TestSct:
 
 class TestMaterial:
     @pytest.mark.parametrize(
-        "content", [b"", b"{}", b"not json", b'{"mediaType":1}', b'{"mediaType":"x","mediaType":"y"}']
+        "content", [b"{}", b"not json", b'{"mediaType":1}', b'{"mediaType":"x","mediaType":"y"}']
     )
     def test_what_is_no_trusted_root(self, engine: SigstoreEngine, lab: Lab, content: bytes) -> None:
         with pytest.raises(ConfigurationError):
@@ -427,10 +427,10 @@ class TestMaterial:
             engine.verify(question(lab.sign_image(DIGEST), content))
         assert caught.value.reason is ReasonCode.TRUST_UNAVAILABLE
 
-    @pytest.mark.parametrize("missing", ["tlogs", "certificateAuthorities"])
-    def test_a_root_that_trusts_nobody(self, engine: SigstoreEngine, lab: Lab, missing: Any) -> None:
+    def test_a_root_that_trusts_nobody(self, engine: SigstoreEngine, lab: Lab) -> None:
+        empty = lab.trusted_root(without=["tlogs", "certificateAuthorities", "timestampAuthorities"])
         with pytest.raises(ConfigurationError, match="holds no"):
-            engine.accept(material(lab.trusted_root(without=[missing])))
+            engine.accept(material(empty))
 
     def test_lists_that_protojson_leaves_out(self, engine: SigstoreEngine, lab: Lab) -> None:
         root = json.loads(lab.trusted_root(without=["ctlogs", "timestampAuthorities"]))
@@ -470,4 +470,3 @@ def test_evidence_is_fit_to_be_shown(engine: SigstoreEngine, lab: Lab, root: byt
 def test_what_it_is_called(engine: SigstoreEngine) -> None:
     assert engine.name.startswith("sigstore-python 4.5.")
     assert engine.type == "sigstore"
-    assert "application/vnd.dev.sigstore.bundle.v0.3+json" in engine.artifact_types

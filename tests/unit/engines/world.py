@@ -11,7 +11,8 @@ from providers.trust import TrustedMaterial
 from verifier.budget import Budget
 from verifier.engine import VerifyOptions
 from verifier.facts import CheckStatus, SignatureFacts
-from verifier.formats.bundle import Bundle, parse_bundle
+from verifier.formats.bundle import parse_bundle
+from verifier.formats.entity import SignedEntity
 
 ARTIFACT = b"an artifact\n"
 DIGEST = digest_of(ARTIFACT)
@@ -32,6 +33,9 @@ class OneArtifact:
     ) -> Iterator[Descriptor]:
         raise AssertionError("an engine lists nothing")
 
+    def tagged(self, repository: str, tag: str, budget: Budget) -> tuple[Descriptor, bytes] | None:
+        raise AssertionError("an engine reads no tag")
+
     def fetch(self, repository: str, descriptor: Descriptor, budget: Budget) -> bytes:
         assert descriptor.digest == digest_of(self.artifact)
         self.fetched += 1
@@ -43,7 +47,7 @@ def material(root: bytes) -> TrustedMaterial:
 
 
 def question(
-    bundle: bytes | Bundle,
+    bundle: bytes | SignedEntity,
     root: bytes | TrustedMaterial,
     artifact: bytes = ARTIFACT,
     store: OneArtifact | None = None,

@@ -14,14 +14,18 @@ from hypothesis import strategies as st
 
 from providers.errors import VerificationError
 from providers.reasons import ReasonCode
+from tests.unit.formats.mutants import UNREAD, mutants, refusal_of
 from verifier.formats.strict_json import (
     MAX_DEPTH,
     MAX_VALUES,
     bytes_field,
     integer_field,
     list_field,
+    object_field,
     one_spelling,
+    parse_go_object,
     parse_object,
+    text_field,
 )
 
 
@@ -138,6 +142,19 @@ def test_keys_that_differ_in_case_only() -> None:
     assert caught.value.reason is ReasonCode.MALFORMED
 
 
+def test_go_takes_null_for_absent() -> None:
+    text = b'{"a":null,"b":{"c":null,"d":[null,{"e":null}]},"f":false,"g":0,"h":""}'
+    assert parse_go_object(text, max_size=100) == {"b": {"d": [None, {}]}, "f": False, "g": 0, "h": ""}
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":null,"a":1}', '{"a":null,"A":null}', '{"a":1,"A":null}', '{"a":"\\ud800"}']
+)
+def test_go_documents_are_held_to_the_same(text: str) -> None:
+    with pytest.raises(VerificationError):
+        parse_go_object(text.encode(), max_size=100)
+
+
 @pytest.mark.parametrize("text", ['{"a":1,"a":2}', '{"x":[{"a":1,"\\u0061":2}]}'])
 def test_a_repeated_key_is_refused_in_any_case(text: str) -> None:
     with pytest.raises(VerificationError):
@@ -163,7 +180,7 @@ def test_any_bytes_give_a_value_or_our_error(data: bytes) -> None:
     try:
         assert isinstance(parse_object(data, max_size=100), dict)
     except VerificationError as error:
-        assert error.reason is ReasonCode.MALFORMED  # noqa: PT017  # noqa: PT017
+        assert error.reason is ReasonCode.MALFORMED  # noqa: PT017
 
 
 class TestBase64:
@@ -223,3 +240,39 @@ def test_lists_are_limited() -> None:
     for value in values:
         with pytest.raises(VerificationError):
             list_field({"x": value}, "x", limit=1)
+
+
+def test_text_is_limited_where_that_is_asked() -> None:
+    assert text_field({"x": "é" * 5}, "x", limit=5) == "é" * 5
+    assert text_field({}, "x", default="", limit=0) == ""
+    for value in ("é" * 6, 5, None):
+        with pytest.raises(VerificationError):
+            text_field({"x": value}, "x", limit=5)
+
+
+def test_a_default_stands_for_what_is_absent_only() -> None:
+    assert object_field({}, "x", default={"y": 1}) == {"y": 1}
+    values: tuple[Any, ...] = (None, [], "", 0)
+    for value in values:
+        with pytest.raises(VerificationError):
+            object_field({"x": value}, "x", default={})
+
+
+_EVERYTHING = json.dumps(
+    {
+        "text": "x",
+        "n": 1,
+        "b64": "QUJD",
+        "deep": [[{"a": {}}]],
+        "none": None,
+        "f": 1.5,
+        "e": {"PATH": 1, "Path": 2},
+    }
+).encode()
+
+
+@given(mutants(_EVERYTHING))
+def test_any_change_gives_a_value_or_our_error(data: bytes) -> None:
+    assert refusal_of(lambda: parse_object(data, max_size=1 << 20)) in UNREAD[:2]
+    assert refusal_of(lambda: parse_object(data, max_size=1 << 20, fold_case=False)) in UNREAD[:2]
+    assert refusal_of(lambda: parse_go_object(data, max_size=1 << 20)) in UNREAD[:2]

@@ -9,7 +9,7 @@ import jwt
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -125,7 +125,7 @@ def test_fulcio_takes_a_signing_request(lab: Lab) -> None:
 
 def test_fulcio_refuses(lab: Lab) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
-    edwards = ed25519.Ed25519PrivateKey.generate()
+    edwards = ed448.Ed448PrivateKey.generate()
     good = _request(key, sign(key, WHO.encode()))
     cases: list[tuple[dict[str, object], str | None]] = [
         (good, None),

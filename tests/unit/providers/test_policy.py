@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from providers.errors import ConfigurationError, InvalidReferenceError
-from providers.policy import CertificateIdentity, Policy, StringMatch, VerifierConfig, select
+from providers.policy import AttestationRequirement, CertificateIdentity, Policy, StringMatch, select
+from providers.predicates import COSIGN_SIGN, PREDICATE_TYPES, predicate_type_of
 from providers.reference import Reference
 from providers.scope import Scope
 from providers.static import StaticPolicyProvider
 from providers.subject import Operation, Subject
+from providers.verifier_config import VerifierConfig
 
+FOR_KEYS = VerifierConfig.for_keys()
 ANYONE = CertificateIdentity(StringMatch(regexp=".+"), StringMatch(regexp=".+"))
 
 
@@ -138,11 +141,47 @@ def _policy(**changes: object) -> Policy:
         {"scopes": ()},
         {"certificate_identities": ()},
         {"unsafe_ignore_identities": True},
+        {"keys": ("k",), "verifier_config": FOR_KEYS},
+        {
+            "keys": ("k",),
+            "verifier_config": FOR_KEYS,
+            "certificate_identities": (),
+            "unsafe_ignore_identities": True,
+        },
+        {"keys": ("k",), "certificate_identities": ()},
+        {"verifier_config": FOR_KEYS},
+        {"annotations": (("", "x"),)},
+        {"annotations": (("a", "x"), ("a", "y"))},
     ],
 )
 def test_a_policy_that_means_nothing_or_anything_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(ConfigurationError):
         _policy(**changes)
+
+
+def test_a_policy_may_ask_for_keys() -> None:
+    asked = _policy(certificate_identities=(), keys=("k",), verifier_config=FOR_KEYS)
+    assert asked.keys == ("k",)
+
+
+@pytest.mark.parametrize("uri", [COSIGN_SIGN, "spdxjson", "", "no uri", "a b:c", "\n:"])
+def test_what_is_no_type_of_an_attestation(uri: str) -> None:
+    """Least of all what cosign writes into signatures."""
+    with pytest.raises(ConfigurationError) as caught:
+        AttestationRequirement((PREDICATE_TYPES["custom"], uri))
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("text", ["", "spdx-json", "no uri", "a b:c", "\n:", "SPDXJSON"])
+def test_what_is_neither_a_short_name_nor_a_uri(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="not a predicate type"):
+        predicate_type_of(text)
+
+
+def test_short_names_stand_for_uris() -> None:
+    assert predicate_type_of("slsaprovenance1") == "https://slsa.dev/provenance/v1"
+    assert predicate_type_of("https://slsa.dev/provenance/v1") == "https://slsa.dev/provenance/v1"
+    AttestationRequirement(tuple(PREDICATE_TYPES.values()))
 
 
 def _names(policies: list[Policy], *subject: str) -> list[str]:
@@ -175,22 +214,6 @@ def test_a_claim_that_no_certificate_has_is_refused() -> None:
         CertificateIdentity(
             StringMatch(value="a"), StringMatch(value="b"), (("nonsense", StringMatch(value="c")),)
         )
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"tlog_entries_threshold": 0},
-        {"observer_timestamp_threshold": -1},
-        {"ctlog_entries_threshold": 33},
-        {"require_observer_timestamps": False},
-        {"require_tlog_entries": False, "tlog_entries_threshold": 2},
-        {"signed_timestamp_threshold": 2},
-    ],
-)
-def test_contradicting_requirements_are_refused(changes: dict[str, int]) -> None:
-    with pytest.raises(ConfigurationError):
-        VerifierConfig(**changes)  # type: ignore[arg-type]  # a table of fields
 
 
 def test_two_policies_of_one_name_are_refused() -> None:

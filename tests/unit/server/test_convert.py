@@ -57,6 +57,7 @@ DETAIL = CosignVerificationResult(
     ),
     predicate_type="https://slsa.dev/provenance/v1",
     annotations=(("k", "v"), ("l", "w")),
+    verified_key="release",
     checks=(
         Check("identity", CheckStatus.SKIPPED, "ignored", ReasonCode.OK),
         Check("log", CheckStatus.FAIL, "nobody's log", ReasonCode.LOG_UNTRUSTED),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -13,8 +14,10 @@ from providers import factory
 from providers.document import Document
 from providers.errors import ConfigurationError
 from providers.interfaces import PolicyProvider
-from providers.policy import CLAIMS, Mode
+from providers.policy import CLAIMS, AttestationRequirement, Mode, Policy
+from providers.predicates import COSIGN_SIGN, PREDICATE_TYPES
 from providers.subject import Operation, Subject
+from providers.verifier_config import VerifierConfig
 from pycosign.lab import Lab
 from pycosign.lab.identity import CLAIMS as LAB_CLAIMS
 from verifier.app import from_configuration
@@ -46,10 +49,22 @@ spec:
 """
 
 
+KEY = "{name: k, file: key.pub"
+WITH_KEYS = (
+    GOOD[: GOOD.index("        certificateIdentities")].replace(
+        "trustedRoot: trusted_root.json", f"keys: [{KEY}}}]"
+    )
+    + "        keys: [k]\n        verifierConfig: {unsafeIgnoreTlog: true}\n"
+)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("config")
-    (folder / "trusted_root.json").write_bytes(Lab().trusted_root())
+    lab = Lab()
+    (folder / "trusted_root.json").write_bytes(lab.trusted_root())
+    for name in ("key", "release-2025", "release-2026"):
+        (folder / f"{name}.pub").write_bytes(lab.pem_files()["rekor.pub"])
     return folder
 
 
@@ -98,6 +113,133 @@ def test_every_field_of_a_policy_is_read(folder: Path) -> None:
     assert [name for name, _ in policy.certificate_identities[0].claims] == ["githubWorkflowRepository"]
 
 
+def test_keys_annotations_and_attestations_are_read(folder: Path) -> None:
+    text = (
+        WITH_KEYS
+        + "        annotations: {env: prod, a: b}\n        attestation: {predicateTypes: [spdxjson, 'u:x']}\n"
+    )
+    (policy,) = read(folder, text).policies(Subject.parse("ghcr.io/org/app"), None)
+    assert policy.keys == ("k",)
+    assert policy.annotations == (("a", "b"), ("env", "prod"))
+    assert policy.attestation == AttestationRequirement((PREDICATE_TYPES["spdxjson"], "u:x"))
+    assert _policy(folder, WITH_KEYS + "        attestation: {}\n").attestation == AttestationRequirement()
+
+
+def _policy(folder: Path, text: str) -> Policy:
+    (policy,) = read(folder, text).policies(Subject.parse("ghcr.io/org/app"), None)
+    return policy
+
+
+@pytest.mark.parametrize(
+    ("said", "keys", "means"),
+    [
+        ("{}", False, VerifierConfig()),
+        ("{}", True, VerifierConfig.for_keys()),
+        ("{unsafeIgnoreTlog: true}", True, VerifierConfig.for_keys(unsafe_ignore_tlog=True)),
+        (
+            "{unsafeIgnoreTlog: true, requireTlogEntries: false}",
+            False,
+            VerifierConfig(require_tlog_entries=False, unsafe_ignore_tlog=True),
+        ),
+        ("{requireTlogEntries: false}", False, VerifierConfig(require_tlog_entries=False)),
+        (
+            "{unsafeUseCurrentTime: true}",
+            False,
+            VerifierConfig(require_observer_timestamps=False, unsafe_use_current_time=True),
+        ),
+        (
+            "{requireSignedTimestamps: true}",
+            True,
+            VerifierConfig.for_keys(require_signed_timestamps=True),
+        ),
+    ],
+)
+def test_what_is_not_said_depends_on_who_signs(
+    folder: Path, said: str, keys: bool, means: VerifierConfig
+) -> None:
+    text = WITH_KEYS.replace("{unsafeIgnoreTlog: true}", said)
+    if not keys:
+        text = GOOD.replace("\n          requireSCTs: true", f" {said}")
+    assert _policy(folder, text).verifier_config == means
+
+
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [
+        ("{}", ""),
+        ("{requireTlogEntries: false}", "no log entry"),
+        ("{requireSCTs: true}", "requires SCTs"),
+        ("{unsafeIgnoreTlog: true, requireTlogEntries: true}", "log entries are required"),
+    ],
+)
+def test_what_keys_cannot_have_is_refused(folder: Path, said: str, says: str) -> None:
+    text = WITH_KEYS.replace("{unsafeIgnoreTlog: true}", said)
+    if not says:
+        assert _policy(folder, text).verifier_config.require_tlog_entries
+        return
+    with pytest.raises(ConfigurationError, match=says) as caught:
+        read(folder, text)
+    assert caught.value.line == 15
+    assert caught.value.remedy
+
+
+def _start(folder: Path, text: str) -> None:
+    path = folder / "start.yaml"
+    path.write_text(text, "utf-8")
+    configuration, document = load(path)
+    with from_configuration(configuration.spec, document):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        (WITH_KEYS.replace("keys: [k]", "keys: [k, kk]"), 14, "'kk', and no trusted key"),
+        (
+            WITH_KEYS.replace("keys: [k]", "keys:\n          - k\n          - kk"),
+            16,
+            "'kk', and no trusted key",
+        ),
+        (WITH_KEYS.replace("{unsafeIgnoreTlog: true}", "{}"), 12, "only a trusted root can vouch"),
+        (
+            WITH_KEYS.replace(
+                "{unsafeIgnoreTlog: true}", "{unsafeIgnoreTlog: true, requireSignedTimestamps: true}"
+            ),
+            12,
+            "only a trusted root can vouch",
+        ),
+        (
+            GOOD.replace("trustedRoot: trusted_root.json", f"keys: [{KEY}}}]"),
+            12,
+            "only a trusted root can vouch",
+        ),
+    ],
+)
+def test_policies_that_nothing_trusted_could_satisfy_are_refused(
+    folder: Path, text: str, line: int, says: str
+) -> None:
+    """A name misspelt would deny everything, and nobody would know why."""
+    _start(folder, WITH_KEYS)
+    with pytest.raises(ConfigurationError, match=says) as caught:
+        _start(folder, text)
+    assert (Path(caught.value.file).name, caught.value.line) == ("start.yaml", line)
+
+
+def test_the_documented_examples_start(folder: Path) -> None:
+    examples = re.findall(
+        r"^```yaml\n(.*?)^```", (ROOT / "docs/configuration.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    assert len(examples) >= 3
+    for example in examples:
+        _start(folder, example)
+        jsonschema.Draft202012Validator(json_schema()).validate(_as_json(example))
+
+
+def _as_json(text: str) -> object:
+    """Times are texts in JSON."""
+    return json.loads(json.dumps(yaml.safe_load(text), default=lambda time: time.isoformat()))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "says"),
     [
@@ -105,7 +247,49 @@ def test_every_field_of_a_policy_is_read(folder: Path) -> None:
         ("apiVersion: pycosign.dev/v1alpha1", "apiVersion: v1", 1, "pycosign.dev/v1alpha1"),
         ("metadata:\n  name: test", "metadata:\n  nom: test", 3, "no field of this name"),
         ("trustedRoot: trusted_root.json", "trustedRoot: nowhere.json", 8, "cosign trusted-root create"),
-        ("    trustedRoot: trusted_root.json\n", "", 6, "missing"),
+        ("    trustedRoot: trusted_root.json\n", "", 6, "nothing is trusted"),
+        (
+            "static\n    trustedRoot",
+            "static\n    keys: [{name: k}]\n    trustedRoot",
+            8,
+            "exactly one of file and",
+        ),
+        (
+            "static\n    trustedRoot",
+            f"static\n    keys: [{KEY}, validFrom: 20260131}}]\n    trustedRoot",
+            8,
+            "time",
+        ),
+        ("static\n    trustedRoot", f"static\n    keys: [{KEY}, validUntil: }}]\n    trustedRoot", 8, "time"),
+        ("static\n    trustedRoot", f"static\n    keys: [{KEY}, hash: md5}}]\n    trustedRoot", 8, "sha256"),
+        ("verifierConfig:\n          requireSCTs: true", "keys: [k]", 12, "for keys and for certificates"),
+        ("- name: release", "- name: release\n        attestation:", 13, "no value"),
+        (
+            "- name: release",
+            "- name: release\n        attestation: {predicateTypes: [spdx json]}",
+            13,
+            "not a predicate type",
+        ),
+        (
+            "- name: release",
+            f"- name: release\n        attestation: {{predicateTypes: ['{COSIGN_SIGN}']}}",
+            13,
+            "no type of an attestation",
+        ),
+        ("- name: release", "- name: release\n        annotations: {'': x}", 12, "without a name"),
+        (
+            "requireSCTs: true",
+            "unsafeIgnoreTlog: true\n          requireTlogEntries: true",
+            17,
+            "log entries are",
+        ),
+        (
+            "requireSCTs: true",
+            "unsafeUseCurrentTime: true\n          requireSignedTimestamps: true",
+            17,
+            "proof of time is required",
+        ),
+        ("requireSCTs: true", "signedTimestampThreshold: 2", 17, "requireSignedTimestamps to true"),
         ("scopes: [ghcr.io/org]", "scopes: [ghcr.io/org*]", 13, "stands alone"),
         ("scopes: [ghcr.io/org]", "scopes: []", 13, "at least 1"),
         ("scopes: [ghcr.io/org]", "scopes: ghcr.io/org", 13, "list"),

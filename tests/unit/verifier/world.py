@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from providers.policy import CertificateIdentity, Policy, StringMatch
+from providers.predicates import COSIGN_SIGN
 from providers.reasons import ReasonCode
 from providers.scope import Scope
 from providers.static import StaticPolicyProvider, StaticTrustedMaterialProvider
@@ -27,7 +28,7 @@ from verifier.facts import (
     VerifiedTimestamp,
 )
 from verifier.formats.bundle import BUNDLE_V03, parse_bundle
-from verifier.judge import COSIGN_SIGN_PREDICATE
+from verifier.formats.entity import SignedEntity
 from verifier.results import ValidationResult
 from verifier.verdict import Outcome
 
@@ -50,7 +51,7 @@ FACTS = SignatureFacts(
     digest="sha256:" + "0" * 64,
     certificate=CERTIFICATE,
     key_id="",
-    predicate_type=COSIGN_SIGN_PREDICATE,
+    predicate_type=COSIGN_SIGN,
     annotations=(),
     timestamps=(VerifiedTimestamp(TLOG, "log", NOW, "log-1"),),
     log_entries=(VerifiedLogEntry("log-1", 1, "dsse/0.0.1", "log"),),
@@ -68,7 +69,9 @@ class ScriptedEngine:
     seen: list[VerifyOptions] = field(default_factory=list)
     name: str = "scripted"
     type: str = "test"
-    artifact_types: tuple[str, ...] = (BUNDLE_V03,)
+
+    def takes(self, content: SignedEntity, material: TrustedMaterial) -> bool:
+        return True
 
     def accept(self, material: TrustedMaterial) -> None:
         del material

@@ -7,5 +7,7 @@ each step leaves a check with its evidence, and what is proven becomes a fact.
 
 from .embedded import embedded_root
 from .engine import SigstoreEngine
+from .material import Compiled
+from .prover import RootProver
 
-__all__ = ["SigstoreEngine", "embedded_root"]
+__all__ = ["Compiled", "RootProver", "SigstoreEngine", "embedded_root"]

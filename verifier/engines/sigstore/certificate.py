@@ -11,7 +11,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from providers.reasons import ReasonCode
 
 from ...facts import CertificateSummary
-from .evidence import reading, refusal
+from ..evidence import refusal
+from ..signer import Signer
+from .faults import reading
 
 _ARC = "1.3.6.1.4.1.57264.1."
 # What makes a text look other than it is: control characters, line ends, and what turns the direction of writing
@@ -53,6 +55,16 @@ def read(der: bytes) -> tuple[x509.Certificate, CertificateSummary]:
     certificate = load(der)
     check_profile(certificate)
     return certificate, summarise(certificate)
+
+
+def signer(certificate: x509.Certificate, der: bytes) -> Signer:
+    """Who signs with ``certificate``.
+
+    Raises:
+        VerificationError: ``unsupported``: a key of a kind nobody knows.
+    """
+    with reading("the key of the certificate", ReasonCode.UNSUPPORTED):
+        return Signer(certificate.public_key(), certificate=der)
 
 
 def load(der: bytes) -> x509.Certificate:

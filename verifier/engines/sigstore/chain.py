@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from cryptography.x509 import Certificate, ExtendedKeyUsage
 from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, VerificationError
 
 from providers.reasons import ReasonCode
 
-from .evidence import UNREADABLE, refusal
+from ...facts import Window
+from ..evidence import refusal
+from .faults import UNREADABLE
 from .material import Authority, Material
 
 # The client verifier of cryptography asks for the purpose clientAuth. Fulcio's certificates are for codeSigning,
@@ -25,26 +26,20 @@ _BUILDER = PolicyBuilder().extension_policies(ca_policy=_CA_POLICY, ee_policy=_L
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A proven path under one authority. ``issuers`` are the certificates above the leaf, its issuer first;
-    ``issuer_key_hash`` is that of the first one's key.
+    """A proven path under one authority. ``window`` is when the authority and every certificate above the leaf, up
+    to its root, were valid; ``issuer_key_hash`` is that of the key of the leaf's issuer.
     """
 
     authority: Authority
-    issuers: tuple[Certificate, ...]
+    window: Window
     issuer_key_hash: bytes
-
-    def covers(self, time: datetime) -> bool:
-        """Whether the authority and every certificate above the leaf, up to its root, were valid at ``time``."""
-        return self.authority.window.contains(time) and all(
-            issuer.not_valid_before_utc <= time <= issuer.not_valid_after_utc for issuer in self.issuers
-        )
 
 
 def find_paths(leaf: Certificate, material: Material) -> tuple[Path, ...]:
     """The path under each authority that issued ``leaf``; never empty.
 
     Signatures and extensions do not depend on the time, so the path is built once, at the moment the leaf
-    became valid. Whether everything was valid when the signature was made is asked later, of ``Path.covers``.
+    became valid. Whether everything was valid when the signature was made is asked later, of ``Path.window``.
 
     Raises:
         VerificationError: ``chain-untrusted``.
@@ -75,4 +70,4 @@ def _path(authority: Authority, issuer: Certificate) -> Path:
     allow it (``issuers``).
     """
     place = authority.chain.index(issuer)
-    return Path(authority, authority.chain[place:], authority.key_hashes[place])
+    return Path(authority, authority.windows[place], authority.key_hashes[place])

@@ -5,28 +5,26 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from cryptography.x509 import Certificate
 from sigstore import __version__ as sigstore_version
 
-from providers.errors import ConfigurationError, PycosignError, UnavailableError
+from providers.errors import ConfigurationError, UnavailableError
 from providers.reasons import ReasonCode
 from providers.trust import TrustedMaterial
 
 from ...engine import VerifyOptions
-from ...facts import TLOG, SignatureFacts, VerifiedLogEntry, VerifiedTimestamp
-from ...formats.bundle import BUNDLE_MEDIA_TYPES, Bundle
+from ...facts import SignatureFacts, Window
+from ...formats.entity import SignedEntity
+from .. import evidence
+from ..evidence import Record, faults_are_ours, refusal
+from ..signature import verify_signature
+from ..subject import bind
 from . import certificate as leaf_certificate
-from . import evidence
-from .body import kind_of
 from .chain import Path, find_paths
-from .evidence import Record, refusal
-from .log import ProvenEntry, check_windows, prove_entries
 from .material import Compiled, Material
+from .proofs import Proven, prove
 from .sct import verify_scts
 from .selftest import run_self_test
-from .signature import SignedContent, verify_signature
-from .subject import bind
-from .timestamps import check_validity, verify_timestamps
+from .timestamps import CheckTime
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +52,8 @@ class SigstoreEngine:
     certificate was ever valid when its key was used, so whoever judges the facts must refuse them.
     """
 
-    def __init__(self) -> None:
-        self._compiled = Compiled()
+    def __init__(self, compiled: Compiled | None = None) -> None:
+        self._compiled = compiled or Compiled()
 
     @property
     def name(self) -> str:
@@ -67,19 +65,19 @@ class SigstoreEngine:
         """The kind of engine."""
         return "sigstore"
 
-    @property
-    def artifact_types(self) -> tuple[str, ...]:
-        """The media types of bundles."""
-        return BUNDLE_MEDIA_TYPES
+    def takes(self, content: SignedEntity, material: TrustedMaterial) -> bool:
+        """What was signed with a certificate, where there is a trusted root."""
+        return bool(content.leaf_certificate and material.trusted_root)
 
     def accept(self, material: TrustedMaterial) -> None:
-        """Compile ``material`` and keep it.
+        """Compile the trusted root of ``material``, if there is one, and keep it.
 
         Raises:
             ConfigurationError: it does not parse, one of its authorities is broken (``issuers``), or it holds no
                 certificate authority or no log.
         """
-        self._compiled.get(material)
+        if material.trusted_root:
+            self._compiled.get(material)
 
     def self_test(self) -> None:
         """Verify the recorded good bundles and refuse the bad ones.
@@ -104,24 +102,18 @@ class SigstoreEngine:
             material = self._compiled.get(options.trusted_material)
         except ConfigurationError as error:
             raise UnavailableError(ReasonCode.TRUST_UNAVAILABLE, str(error)) from error
-        try:
+        with faults_are_ours(logger):
             return _verify(options, material)
-        except (PycosignError, KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:  # a fault of ours; a panic of a library in Rust is no Exception
-            logger.exception("a fault in the engine")
-            raise UnavailableError(
-                ReasonCode.INTERNAL_ERROR, f"{type(error).__name__} in the engine"
-            ) from error
 
 
 def _verify(options: VerifyOptions, material: Material) -> SignatureFacts:
-    record, bundle, subject = Record(), options.content, options.subject_descriptor
+    record, entity, subject = Record(), options.content, options.subject_descriptor
     # 1
     with record.step(evidence.CERTIFICATE):
-        certificate, summary = leaf_certificate.read(bundle.leaf_certificate)
-        signer = f"{summary.subject_alternative_name} for {summary.issuer}"
-        record.passed(evidence.CERTIFICATE, f"issued to {signer}")
+        certificate, summary = leaf_certificate.read(entity.leaf_certificate)
+        signer = leaf_certificate.signer(certificate, entity.leaf_certificate)
+        name = f"{summary.subject_alternative_name} for {summary.issuer}"
+        record.passed(evidence.CERTIFICATE, f"issued to {name}")
     # 2
     with record.step(evidence.CHAIN):
         paths = find_paths(certificate, material)
@@ -129,99 +121,71 @@ def _verify(options: VerifyOptions, material: Material) -> SignatureFacts:
     # 3
     with record.step(evidence.SIGNATURE):
         digest = bytes.fromhex(subject.hex)
-        content = verify_signature(certificate, bundle.content, digest, lambda: _read(options))
+        content = verify_signature(signer, entity.content, digest, options.read_subject)
         record.passed(evidence.SIGNATURE, "made with the key of the certificate")
     # 4
     with record.step(evidence.SUBJECT):
         binding = bind(content, subject)
         record.passed(evidence.SUBJECT, f"signed digest {subject.digest}")
-    # 5
-    with record.step(evidence.LOG):
-        entries = prove_entries(bundle.log_entries, content, bundle.leaf_certificate, material, record)
-    # 6
-    with record.step(evidence.TIMESTAMP):
-        timestamps = _times(bundle, content, certificate, entries, material, record)
+    # 5, 6
+    validity = Window(summary.not_before, summary.not_after)
+    proven = prove(entity, content, signer, within(validity), material, record)
     # 7
-    path = _check_validity(certificate, paths, entries, timestamps, record)
+    valid = _check_validity(validity, paths, proven, record)
     # 8
     with record.step(evidence.SCT):
-        scts = verify_scts(certificate, path.issuer_key_hash, material, record)
+        scts = verify_scts(certificate, valid[0].issuer_key_hash, material, record)
     return SignatureFacts(
-        media_type=bundle.media_type,
-        digest=bundle.digest,
+        media_type=entity.media_type,
+        digest=entity.digest,
         certificate=summary,
         key_id="",
         predicate_type=binding.predicate_type,
         annotations=binding.annotations,
-        timestamps=timestamps,
-        log_entries=tuple(map(_log_fact, entries)),
+        timestamps=proven.timestamps,
+        log_entries=proven.log_facts,
         scts=scts,
         checks=record.checks,
+        windows=tuple(path.window.intersection(validity) for path in valid),
+        log_windows=proven.log_windows,
     )
 
 
-def _read(options: VerifyOptions) -> bytes:
-    return options.store.fetch(options.repository, options.subject_descriptor, options.budget)
+def within(validity: Window) -> CheckTime:
+    """Raises ``time-outside-validity`` for a time at which the signing certificate was not valid."""
 
-
-def _log_fact(proven: ProvenEntry) -> VerifiedLogEntry:
-    return VerifiedLogEntry(proven.key.log_id.hex(), proven.index, kind_of(proven.entry), proven.key.uri)
-
-
-def _times(
-    bundle: Bundle,
-    content: SignedContent,
-    certificate: Certificate,
-    entries: tuple[ProvenEntry, ...],
-    material: Material,
-    record: Record,
-) -> tuple[VerifiedTimestamp, ...]:
-    """Signed timestamps, and the times that logs promised."""
-    found = list(
-        verify_timestamps(
-            bundle.timestamps, content.signature, certificate, material.stamp_authorities, record
-        )
-    )
-    for entry in entries:
-        if entry.time is not None:
-            name = entry.key.log_id.hex()
-            record.passed(
-                evidence.TIMESTAMP, f"{entry.key.uri or name} took the signature in at {entry.time}"
+    def check(time: datetime, source: str) -> None:
+        if not validity.contains(time):
+            raise refusal(
+                ReasonCode.TIME_OUTSIDE_VALIDITY,
+                f"{source} says {time}, but the certificate was valid from {validity}",
             )
-            found.append(VerifiedTimestamp(TLOG, entry.key.uri, entry.time, name))
-    if not found:
-        record.failed(
-            evidence.TIMESTAMP, ReasonCode.NO_TIMESTAMP, "nothing trusted says when the signature was made"
-        )
-    return tuple(found)
+
+    return check
 
 
 def _check_validity(
-    certificate: Certificate,
-    paths: tuple[Path, ...],
-    entries: tuple[ProvenEntry, ...],
-    timestamps: tuple[VerifiedTimestamp, ...],
-    record: Record,
-) -> Path:
-    """Step 7: choose the path that was valid at every established time."""
-    times = [stamp.time for stamp in timestamps]
+    validity: Window, paths: tuple[Path, ...], proven: Proven, record: Record
+) -> tuple[Path, ...]:
+    """Step 7: the paths that were valid at every established time."""
+    times = proven.times
     with record.step(evidence.VALIDITY):
-        for stamp in timestamps:
-            check_validity(stamp.time, certificate, stamp.uri or stamp.authority)
-        valid = [path for path in paths if all(path.covers(time) for time in times)]
+        for stamp in proven.timestamps:
+            within(validity)(stamp.time, stamp.uri or stamp.authority)
+        valid = tuple(path for path in paths if all(path.window.contains(time) for time in times))
         if not valid:
             windows = "; ".join(f"{path.authority.uri} from {path.authority.window}" for path in paths)
             raise refusal(
                 ReasonCode.CHAIN_UNTRUSTED, f"no authority was trusted at {_list(times)}: {windows}"
             )
-        check_windows(entries, times)
+        proven.check_log_keys()
         if times:
             record.passed(evidence.VALIDITY, f"the certificate and all above it were valid at {_list(times)}")
         else:
             record.skipped(
                 evidence.VALIDITY, "no time is established at which anything could have been valid"
             )
-    return valid[0]
+    return valid
 
 
 def _list(times: list[datetime]) -> str:

@@ -32,10 +32,12 @@ from providers.errors import VerificationError
 from providers.reasons import ReasonCode
 
 from ...formats.log_entry import InclusionProof, LogEntry
-from .body import check_body
-from .evidence import LOG, Record, reading, refusal
+from ..body import check_body
+from ..evidence import LOG, Record, refusal
+from ..signature import SignedContent
+from ..signer import Signer
+from .faults import reading
 from .material import LogKey, Material
-from .signature import SignedContent
 
 # Rekor v2 makes no promises; a time beside one of its entries is nobody's statement.
 _WITHOUT_PROMISE = {"0.0.2": "hashedrekord"}
@@ -67,7 +69,7 @@ class ProvenEntry:
 def prove_entries(
     entries: tuple[LogEntry, ...],
     content: SignedContent,
-    certificate: bytes,
+    signer: Signer,
     material: Material,
     record: Record,
 ) -> tuple[ProvenEntry, ...]:
@@ -85,7 +87,7 @@ def prove_entries(
         if entry.proof is not None
     ]
     if len({*stated}) != len(stated) or len({*placed}) != len(placed):
-        raise refusal(ReasonCode.DUPLICATE_LOG_ENTRY, "the bundle lists one log entry twice")
+        raise refusal(ReasonCode.DUPLICATE_LOG_ENTRY, "one log entry is listed twice")
     proven = []
     for entry in entries:
         # 2
@@ -96,13 +98,13 @@ def prove_entries(
             )
             continue
         # 3
-        check_body(entry, content, certificate)
+        check_body(entry, content, signer)
         found = _prove(entry, keys)
         proven.append(found)
         name = found.key.uri or entry.log_id.hex()
         record.passed(LOG, f"entry {found.index} of {name} records this signature")
     if not entries:
-        record.skipped(LOG, "the bundle has no log entry")
+        record.skipped(LOG, "no log entry came with the signature")
     return tuple(proven)
 
 

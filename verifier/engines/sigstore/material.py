@@ -12,7 +12,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -30,6 +29,7 @@ from sigstore_models.trustroot.v1 import CertificateAuthority, TransparencyLogIn
 from providers.errors import ConfigurationError, PycosignError
 from providers.trust import TrustedMaterial
 
+from ...facts import Window
 from ...formats.strict_json import parse_object
 from .issuers import check_issuers
 
@@ -38,21 +38,6 @@ _MEDIA_TYPE = "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
 _MAX_TRUSTED_ROOT = 4 << 20
 # One root for each instance and tenant, with the one before it while it is being replaced.
 _KEPT = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A closed time range (``sigstore_common.proto``, TimeRange); an absent end is open."""
-
-    start: datetime | None
-    end: datetime | None
-
-    def contains(self, time: datetime) -> bool:
-        """Whether ``time`` lies in the window, both ends included."""
-        return (self.start is None or self.start <= time) and (self.end is None or time <= self.end)
-
-    def __str__(self) -> str:
-        return f"{self.start or '…'} to {self.end or '…'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +57,17 @@ class LogKey:
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """One certificate authority; ``store`` holds its chain, intermediates included, as anchors. ``names`` and
-    ``key_hashes`` (SHA-256 of the SubjectPublicKeyInfo, RFC 6962 section 3.2) belong to the chain, certificate
-    by certificate: cryptography makes both anew each time it is asked.
+    """One certificate authority; ``store`` holds its chain, intermediates included, as anchors. ``names``,
+    ``key_hashes`` (SHA-256 of the SubjectPublicKeyInfo, RFC 6962 section 3.2) and ``windows`` belong to the chain,
+    certificate by certificate: cryptography makes them anew each time it is asked. Each of ``windows`` says when
+    the certificate, all above it and the authority (its ``window``) were valid.
     """
 
     uri: str
     chain: tuple[Certificate, ...]
     names: tuple[Name, ...]
     key_hashes: tuple[bytes, ...]
+    windows: tuple[Window, ...]
     store: Store
     window: Window
 
@@ -129,9 +116,8 @@ def compile_material(material: TrustedMaterial) -> Material:
         raise _refused(str(error)) from error
     except Exception as error:  # pydantic, cryptography and sigstore each raise their own kinds
         raise _refused(f"{type(error).__name__}: {error}") from error
-    for held, what in ((compiled.authorities, "certificate authority"), (compiled.logs, "transparency log")):
-        if not held:
-            raise _refused(f"it holds no {what}")
+    if not (compiled.authorities or compiled.logs or compiled.stamp_authorities):
+        raise _refused("it holds no certificate authority, no transparency log and no timestamp authority")
     return compiled
 
 
@@ -201,7 +187,19 @@ def _authority(entry: CertificateAuthority) -> Authority:
     check_issuers(_known_as(entry, chain[0]), chain, ExtendedKeyUsageOID.CODE_SIGNING)
     names = tuple(certificate.subject for certificate in chain)
     hashes = tuple(_key_hash(certificate.public_key()) for certificate in chain)
-    return Authority(entry.uri or "", chain, names, hashes, Store(list(chain)), _window(entry.valid_for))
+    window = _window(entry.valid_for)
+    return Authority(
+        entry.uri or "", chain, names, hashes, _windows(chain, window), Store(list(chain)), window
+    )
+
+
+def _windows(chain: tuple[Certificate, ...], window: Window) -> tuple[Window, ...]:
+    found: list[Window] = []
+    for certificate in reversed(chain):
+        own = Window(certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+        window = window.intersection(own)
+        found.append(window)
+    return tuple(reversed(found))
 
 
 def _known_as(entry: CertificateAuthority, first: Certificate) -> str:

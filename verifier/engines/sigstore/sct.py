@@ -19,7 +19,8 @@ from providers.errors import VerificationError
 from providers.reasons import ReasonCode
 
 from ...facts import VerifiedSct
-from .evidence import SCT, Record, reading, refusal
+from ..evidence import SCT, Record, refusal
+from .faults import reading
 from .material import LogKey, Material
 
 # Fulcio embeds one; browsers ask for three at most.

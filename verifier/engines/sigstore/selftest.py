@@ -57,6 +57,10 @@ class _NoStore:
         del repository, subject, artifact_types, budget
         raise _surprise("the engine listed referrers")
 
+    def tagged(self, repository: str, tag: str, budget: Budget) -> tuple[Descriptor, bytes] | None:
+        del repository, tag, budget
+        raise _surprise("the engine read a tag")
+
     def fetch(self, repository: str, descriptor: Descriptor, budget: Budget) -> bytes:
         del repository, descriptor, budget
         raise _surprise("the engine fetched content")

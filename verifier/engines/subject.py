@@ -8,8 +8,9 @@ from providers.descriptor import Descriptor
 from providers.errors import VerificationError
 from providers.reasons import ReasonCode
 
-from ...formats.dsse import IN_TOTO, Envelope
-from ...formats.statement import parse_statement
+from ..formats.dsse import IN_TOTO, Envelope
+from ..formats.simple_signing import SimpleSigning, parse_simple_payload
+from ..formats.statement import parse_statement
 from .evidence import refusal
 from .signature import SignedContent
 
@@ -19,7 +20,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """What a verified signature says of the artifact. Both are empty for a plain message signature."""
+    """What a verified signature says of the artifact. The type is empty for what is not a statement."""
 
     predicate_type: str
     annotations: tuple[tuple[str, str], ...]
@@ -33,6 +34,11 @@ def bind(content: SignedContent, subject: Descriptor) -> Binding:
     """
     if content.envelope is not None:
         return _bind_statement(content.envelope, subject)
+    if isinstance(content.content, SimpleSigning):
+        payload = parse_simple_payload(content.content.payload)
+        if payload.manifest_digest != subject.digest:
+            raise _other_artifact([payload.manifest_digest.partition(":")[2]], subject)
+        return Binding("", payload.annotations)
     signed = content.digest_as("SHA2_256")
     if signed is None or signed.hex() != subject.hex:
         raise _other_artifact(["" if signed is None else signed.hex()], subject)

@@ -12,19 +12,20 @@ then he turns the refusal of his own bundle into *could not check*: both deny, a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from sigstore.errors import Error as SigstoreError
 
-from providers.errors import VerificationError
+from providers.errors import PycosignError, UnavailableError, VerificationError
 from providers.reasons import ReasonCode
 
-from ...engine import EvidenceError
-from ...facts import Check, CheckStatus
-from ...printable import printable
+from ..engine import EvidenceError
+from ..facts import Check, CheckStatus
+from ..printable import printable
 
 # What the libraries raise at bytes that they cannot read: by their sources, and seen by spoiling certificates,
 # timestamps and log entries (tests/unit/engines/test_sigstore_faults.py).
@@ -37,13 +38,13 @@ UNREADABLE = (
     x509.DuplicateExtension,  # the next three are no ValueErrors
     x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
-    SigstoreError,
     Warning,  # cryptography warns of odd certificates; python -W error raises that
 )
 # The checks of one signature, in the order in which they are made.
 CERTIFICATE, CHAIN, SIGNATURE, SUBJECT = "certificate", "chain", "signature", "subject"
 LOG, TIMESTAMP, VALIDITY, SCT = "log", "timestamp", "validity", "sct"
-ALL = (CERTIFICATE, CHAIN, SIGNATURE, SUBJECT, LOG, TIMESTAMP, VALIDITY, SCT)
+OF_CERTIFICATES = (CERTIFICATE, CHAIN, SIGNATURE, SUBJECT, LOG, TIMESTAMP, VALIDITY, SCT)
+OF_KEYS = (SIGNATURE, SUBJECT, LOG, TIMESTAMP, VALIDITY)
 
 
 def refusal(reason: ReasonCode, message: str) -> VerificationError:
@@ -60,6 +61,8 @@ class reading:  # noqa: N801  (written as a context manager; a generator would t
 
     __slots__ = ("_reason", "_what")
 
+    kinds: ClassVar[tuple[type[BaseException], ...]] = UNREADABLE
+
     def __init__(self, what: str, reason: ReasonCode) -> None:
         self._what = what
         self._reason = reason
@@ -69,15 +72,32 @@ class reading:  # noqa: N801  (written as a context manager; a generator would t
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Translate what the library raised, if it has a name."""
-        if isinstance(error, UNREADABLE):
+        if isinstance(error, self.kinds):
             text = f"{self._what} cannot be read: {type(error).__name__}: {error}"
             raise refusal(self._reason, text) from error
 
 
-class Record:
-    """The checks of one signature so far."""
+@contextmanager
+def faults_are_ours(logger: logging.Logger) -> Iterator[None]:
+    """Around the whole of a verification: what is none of our errors becomes *could not check*.
 
-    def __init__(self) -> None:
+    Raises:
+        UnavailableError: ``internal-error``.
+    """
+    try:
+        yield
+    except (PycosignError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of a library in Rust is no Exception
+        logger.exception("a fault in the engine")
+        raise UnavailableError(ReasonCode.INTERNAL_ERROR, f"{type(error).__name__} in the engine") from error
+
+
+class Record:
+    """The checks of one signature so far, of all that are to be made."""
+
+    def __init__(self, planned: tuple[str, ...] = OF_CERTIFICATES) -> None:
+        self._planned = planned
         self._checks: list[Check] = []
 
     @property
@@ -112,7 +132,7 @@ class Record:
     def _end(self, check: str, reason: ReasonCode, message: str) -> EvidenceError:
         self.failed(check, reason, message)
         made = {entry.id for entry in self._checks}
-        for later in ALL[ALL.index(check) + 1 :]:
+        for later in self._planned[self._planned.index(check) + 1 :]:
             if later not in made:
                 self.skipped(later, f"not made after {check} failed")
         return EvidenceError(reason, printable(message), self.checks)
