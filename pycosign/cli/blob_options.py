@@ -77,6 +77,8 @@ def store_of(blob: str) -> BlobStore:
     if blob == "":
         raise click.UsageError("The name of the file is empty; is a variable unset?")
     if blob == STDIN:
+        if sys.stdin is None:
+            raise click.UsageError("There is no standard input to read the file from.")
         return BlobStore.of_stream(sys.stdin.buffer, "standard input")
     if blob.startswith(_DIGEST):
         return BlobStore.of_digest(blob)

@@ -149,6 +149,10 @@ def setup_of(
     """
     if flags.run.config is not None:
         return _from_file(flags.run.config, environment)
+    if flags.run.engine == flags.run.cross_check:
+        raise click.UsageError(
+            f"--engine {flags.run.engine} and --cross-check {flags.run.engine}: nobody checks itself."
+        )
     signer = signer_of(flags.signer)
     config = evidence_of(flags.evidence, signer)
     policy = _policy(signer, config, attestation, annotations)

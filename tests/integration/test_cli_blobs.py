@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from pycosign.cli.main import pycosign, run
 from pycosign.lab import Lab
 from pycosign.lab.keys import Scheme, SigningKey, spki_pem
+from tests.tools import require_tool
 
 WHO, ISSUER = "https://ci.lab.test/wf@refs/heads/main", "https://oidc.lab.test"
 IDENTITY = ("--certificate-identity", WHO, "--certificate-oidc-issuer", ISSUER)
@@ -188,6 +189,12 @@ def test_standard_input(tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
             assert told.code == code
 
 
+def test_a_standard_input_that_is_closed(tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    told = tell("verify-blob", "-", "--bundle", "p256.bundle", "--key", "p256.pub", UNLOGGED)
+    assert (told.code, told.outcome) == (2, "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "reason"),
     [
@@ -327,6 +334,28 @@ def test_the_present_counts_when_asked_for(tell: Tell) -> None:
     told = tell(*given, "--unsafe-use-current-time")
     assert told.code == 0
     assert "WARNING: --unsafe-use-current-time: " in told.err
+
+
+@pytest.mark.parametrize("flags", [("--engine", "cosign"), ("--cross-check", "cosign")])
+def test_the_cosign_executable_verifies_or_confirms(
+    tell: Tell, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("PYCOSIGN_COSIGN", require_tool("cosign"))
+    given = ("verify-blob", "file", "--bundle", "p256.bundle", UNLOGGED, *flags)
+    assert tell(*given, "--key", "p256.pub").code == 0
+    refused = tell(*given, "--key", "p384.pub")
+    assert (refused.code, refused.outcome) == (1, "refused")
+
+
+@pytest.mark.parametrize("flags", [("--engine", "cosign"), ("--cross-check", "cosign")])
+def test_without_the_executable_there_is_no_verdict(
+    tell: Tell, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("PYCOSIGN_COSIGN", "/nowhere/cosign")
+    told = tell("verify-blob", "file", "--bundle", "p256.bundle", "--key", "p256.pub", UNLOGGED, *flags)
+    assert told.code in {2, 3}
+    assert told.outcome == ""
+    assert "/nowhere/cosign" in told.err
 
 
 CONFIGURATION = """\

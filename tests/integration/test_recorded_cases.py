@@ -111,13 +111,13 @@ def _same_referrers(registry: MemoryRegistry, about: dict[str, Any], recorded: d
     assert by_digest == {found["digest"]: found for found in recorded["manifests"]}
 
 
-def _words(case: dict[str, Any], registries: Registries) -> list[str]:
+def words(case: dict[str, Any], registries: Registries) -> list[str]:
     program, *words = shlex.split(case["command"])
     assert program == "cosign"
     return [registries.argument(case, word) for word in words]
 
 
-def _environment(case: dict[str, Any]) -> dict[str, str]:
+def environment(case: dict[str, Any]) -> dict[str, str]:
     """Written as before a command: ``NAME=value NAME=value``."""
     pairs = (word.partition("=") for word in shlex.split(case.get("env", "")))
     return {name: value for name, _, value in pairs}
@@ -152,9 +152,9 @@ def test_the_command_line_answers_as_required(
     name: str, registries: Registries, at_vectors: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     case = BY_NAME[name]
-    for variable, value in _environment(case).items():
+    for variable, value in environment(case).items():
         at_vectors.setenv(variable, value)
-    code = run(pycosign, [*_words(case, registries), "-o", "json"])
+    code = run(pycosign, [*words(case, registries), "-o", "json"])
     (result,) = json.loads(capsys.readouterr().out)
     outcome = Outcome[result["outcome"].removeprefix("OUTCOME_")]
     _check(case, outcome, ReasonCode[result["reason"].removeprefix("REASON_CODE_")])
@@ -181,12 +181,12 @@ def test_the_program_ends_with_the_required_code(name: str, registries: Registri
         name: value for name, value in os.environ.items() if not name.startswith(("SIGSTORE_", "COSIGN_"))
     }
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "pycosign.cli", *_words(case, registries)],
+        [sys.executable, "-P", "-m", "pycosign.cli", *words(case, registries)],
         check=False,
         capture_output=True,
         text=True,
         cwd=VECTORS,
-        env=clean | _environment(case),
+        env=clean | environment(case),
         timeout=120,
     )
     assert done.returncode == (0 if case["expect"] == "accept" else 1), done.stderr
@@ -305,6 +305,6 @@ def test_the_library_answers_as_required(
     name: str, registries: Registries, at_vectors: pytest.MonkeyPatch
 ) -> None:
     case = BY_NAME[name]
-    result = _ask(_reader().parse_args(_words(case, registries)), _environment(case))
+    result = _ask(_reader().parse_args(words(case, registries)), environment(case))
     _check(case, result.outcome, result.reason)
     assert result.admitted is (case["expect"] == "accept")

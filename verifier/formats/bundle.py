@@ -65,7 +65,7 @@ def read_bundle(document: Mapping[str, Any], data: bytes) -> SignedEntity:
         reason = ReasonCode.UNSUPPORTED if known else ReasonCode.MALFORMED
         raise VerificationError(reason, f"not a bundle type that can be read: {media_type[:100]!r}")
     material = object_field(document, "verificationMaterial")
-    leaf, hint = _read_signer(material, chain=media_type in {BUNDLE_V01, BUNDLE_V02})
+    (leaf, *issuers), hint = _read_signer(material, chain=media_type in {BUNDLE_V01, BUNDLE_V02})
     entries = list_field(material, "tlogEntries", limit=MAX_LOG_ENTRIES)
     return SignedEntity(
         media_type=media_type,
@@ -76,6 +76,7 @@ def read_bundle(document: Mapping[str, Any], data: bytes) -> SignedEntity:
         log_entries=tuple(read_log_entry(e, proof_required=media_type != BUNDLE_V01) for e in entries),
         timestamps=_read_timestamps(material),
         stored=data,
+        issuers=tuple(issuers),
     )
 
 
@@ -86,20 +87,20 @@ def _one_of(value: Mapping[str, Any], *names: str) -> str:
     return found[0]
 
 
-def _read_signer(material: Mapping[str, Any], *, chain: bool) -> tuple[bytes, str]:
-    """The leaf certificate and the key hint, one of them empty."""
+def _read_signer(material: Mapping[str, Any], *, chain: bool) -> tuple[list[bytes], str]:
+    """The certificates, leaf first, and the key hint, one of them empty."""
     kind = _one_of(material, "certificate", "x509CertificateChain", "publicKey")
     signer = object_field(material, kind)
     if kind == "publicKey":
-        return b"", text_field(signer, "hint", default="", limit=_MAX_HINT)
+        return [b""], text_field(signer, "hint", default="", limit=_MAX_HINT)
     if (kind == "x509CertificateChain") is not chain:
         raise VerificationError(ReasonCode.MALFORMED, f"a bundle of this version has no {kind}")
     if kind == "certificate":
-        return bytes_field(signer, "rawBytes", limit=MAX_CERTIFICATE), ""
+        return [bytes_field(signer, "rawBytes", limit=MAX_CERTIFICATE)], ""
     certificates = list_field(signer, "certificates", limit=MAX_CERTIFICATES)
-    if not certificates or not isinstance(certificates[0], dict):
+    if not certificates or not all(isinstance(item, dict) for item in certificates):
         raise VerificationError(ReasonCode.MALFORMED, "the certificate chain holds no certificate")
-    return bytes_field(certificates[0], "rawBytes", limit=MAX_CERTIFICATE), ""
+    return [bytes_field(item, "rawBytes", limit=MAX_CERTIFICATE) for item in certificates], ""
 
 
 def _read_content(document: Mapping[str, Any]) -> Envelope | MessageSignature:

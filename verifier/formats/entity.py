@@ -34,8 +34,9 @@ class SignedEntity:
 
     ``media_type`` is the form it was stored in, ``digest`` names this very signature with its evidence: the digest
     of the bundle, or of the layer and its annotations. ``leaf_certificate`` is DER, empty when it was made with a
-    key; ``key_hint`` is what it then says of the key. ``stored`` and ``annotations`` are what it was read from,
-    for an engine that reads it again.
+    key; ``key_hint`` is what it then says of the key. ``issuers`` are the certificates that a bundle brings above
+    the leaf: trusted for nothing. ``stored`` and ``annotations`` are what it was read from, for an engine that reads
+    it again.
     """
 
     media_type: str
@@ -47,3 +48,4 @@ class SignedEntity:
     timestamps: tuple[bytes, ...] = ()
     stored: bytes = field(default=b"", repr=False)
     annotations: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    issuers: tuple[bytes, ...] = field(default=(), repr=False)

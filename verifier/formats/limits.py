@@ -7,7 +7,7 @@ MAX_BUNDLE_SIZE = 16 << 20
 # sigstore-go, internal/limits: 32 entries and 32 timestamps a bundle.
 MAX_LOG_ENTRIES = 32
 MAX_TIMESTAMPS = 32
-# Leaf, intermediates, root: nobody needs more, and only the leaf is read.
+# Leaf, intermediates, root: nobody needs more, and only the leaf counts.
 MAX_CERTIFICATES = 10
 # Fulcio's certificates have 1 to 2 kB; what makes one larger are URIs and names. Of a hostile one the parser makes
 # an object for every three bytes, before anything is known about who issued it.

@@ -85,6 +85,7 @@ WITH_KEY = ("--key", "key.pub", "--insecure-ignore-tlog")
         ((*ID, "--trusted-root", ""), "--trusted-root"),
         ((*ID, "--engine", "go"), "native"),
         ((*ID, "--cross-check", "native"), "cosign"),
+        ((*ID, "--cross-check", "cosign", "--engine", "cosign"), "nobody checks itself"),
         ((*ID, "-o", "yaml"), "json"),
         ((*ID, "-t", "soon"), "90s"),
         ((*ID, "--insecure-ignore-tlog=maybe"), "neither true nor false"),

@@ -155,9 +155,15 @@ def test_fields_of_any_shape_are_read_or_left(field: str) -> None:
     ],
 )
 def test_reading_takes_linear_time(field: str) -> None:
-    started = time.process_time()
+    """The best of three: the collector may take its turn in one of them."""
+    assert min(_seconds_to_read(field) for _ in range(3)) < 0.1
+
+
+def _seconds_to_read(field: str) -> float:
+    """Of this thread alone."""
+    started = time.thread_time()
     parse_challenges(field)
     with contextlib.suppress(ValueError):
         next_link(field)
     retry_after(field)
-    assert time.process_time() - started < 0.1
+    return time.thread_time() - started

@@ -81,6 +81,21 @@ def load(der: bytes) -> x509.Certificate:
     return certificate
 
 
+def refuse_roots(issuers: tuple[bytes, ...]) -> None:
+    """What a bundle brings above the leaf is trusted for nothing. A root among it can only mislead: signers must
+    not put one there (``sigstore_bundle.proto``, X509CertificateChain).
+
+    Raises:
+        VerificationError: ``malformed``.
+    """
+    for der in issuers:
+        with reading("a certificate above that of the signer", ReasonCode.MALFORMED):
+            issuer = x509.load_der_x509_certificate(der)
+            self_issued = issuer.issuer == issuer.subject
+        if self_issued:
+            raise refusal(ReasonCode.MALFORMED, "the bundle brings a root certificate with it")
+
+
 def check_profile(certificate: x509.Certificate) -> None:
     """Fulcio's profile for signing certificates.
 

@@ -111,6 +111,7 @@ def _verify(options: VerifyOptions, material: Material) -> SignatureFacts:
     # 1
     with record.step(evidence.CERTIFICATE):
         certificate, summary = leaf_certificate.read(entity.leaf_certificate)
+        leaf_certificate.refuse_roots(entity.issuers)
         signer = leaf_certificate.signer(certificate, entity.leaf_certificate)
         name = f"{summary.subject_alternative_name} for {summary.issuer}"
         record.passed(evidence.CERTIFICATE, f"issued to {name}")
