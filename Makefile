@@ -4,6 +4,7 @@
 #   make test    every test, those on the built wheel included
 #   make check   style, types, architecture, locks, generated code, published schema
 #   make bench   how long things take
+#   make fuzz    every parser on a million inputs (docs/fuzzing.md)
 #   make proto   Python from proto/, into verifier/v1/
 #   make lock    the locks, from pyproject.toml (.ci/lock --upgrade takes newer releases)
 
@@ -12,7 +13,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
 .SILENT:
-.PHONY: demo test check bench proto lock
+.PHONY: demo test check bench fuzz proto lock
 
 PYTHON ?= python3
 # The machine knows which certificate authorities it trusts; uv would bring its own.
@@ -38,6 +39,9 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m bench
+
+fuzz: $(READY)
+	$(BIN)/python -m tests.fuzz
 
 proto: $(READY)
 	.ci/proto

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
-from .document import read_bounded
+from .bounded_file import read_bounded
 from .errors import ConfigurationError
 
 # A certificate has 2 kB, a key 1 kB; the public-good instance has five of each.

@@ -144,10 +144,10 @@ class Refresher:
         """Begin; ``at_once`` makes the first attempt without a pause.
 
         Raises:
-            RuntimeError: it was started before.
+            RuntimeError: it was started or stopped before.
         """
-        if self._thread is not None:
-            raise RuntimeError(f"the refresh of {self._what} was started before")
+        if self._thread is not None or self._stopped.is_set():
+            raise RuntimeError(f"the refresh of {self._what} was started or stopped before")
         # A daemon: a name look-up that hangs does not keep the program from ending.
         self._thread = threading.Thread(
             target=self._run, args=(at_once,), name="pycosign-refresh", daemon=True

@@ -14,7 +14,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 
-from .document import Document, read_bounded
+from .bounded_file import read_bounded
+from .document import Document
 from .errors import ConfigurationError
 from .policy import AttestationRequirement, CertificateIdentity, Mode, Policy, StringMatch
 from .predicates import predicate_type_of

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from .bounded_file import read_bounded
 from .descriptor import Descriptor
-from .document import read_bounded
 from .errors import ConfigurationError
 from .policy import Policy, select
 from .subject import Subject

@@ -29,6 +29,7 @@ from .tuf_repository import RepositorySource
 
 logger = logging.getLogger(__name__)
 
+TRUSTED_ROOT_TARGET = "trusted_root.json"
 # The public-good instance signs its timestamp anew every day; an emergency rotation should not wait for a day.
 _PACE = Pace(timedelta(hours=6), retry=timedelta(minutes=1))
 # Timestamps of Sigstore's instances expire after seven days (x-tuf-on-ci-expiry-period in their root metadata): by
@@ -55,7 +56,7 @@ class TufProvider:
         mirror: Source | None = None,
         repository: Path | None = None,
         cache: LastKnownGood | None = None,
-        target: str = "trusted_root.json",
+        target: str = TRUSTED_ROOT_TARGET,
         pace: Pace = _PACE,
         max_staleness: timedelta = _MAX_STALENESS,
         clock: Clock = lambda: datetime.now(UTC),
@@ -84,6 +85,8 @@ class TufProvider:
         if max_staleness <= timedelta(0):
             raise ConfigurationError("the maximum staleness must be longer than nothing")
         self._name = f"tuf:{mirror.metadata_url if mirror else repository}"
+        if target != TRUSTED_ROOT_TARGET:
+            self._name += f"#{target}"
         self._anchor = anchor
         self._mirror = mirror
         self._repository = repository

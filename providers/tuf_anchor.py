@@ -14,7 +14,7 @@ from urllib.parse import quote
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root
 
-from .document import read_bounded
+from .bounded_file import read_bounded
 from .errors import ConfigurationError
 from .refresh import MAX_TRUSTED_ROOT
 

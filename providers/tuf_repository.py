@@ -24,7 +24,7 @@ from urllib.parse import quote, unquote
 
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError
 
-from .document import read_bounded
+from .bounded_file import read_bounded
 from .errors import ConfigurationError
 from .tuf_client import Source, trust_unavailable
 

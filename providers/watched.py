@@ -10,8 +10,8 @@ import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from .bounded_file import read_bounded
 from .descriptor import Descriptor
-from .document import read_bounded
 from .errors import UnavailableError
 from .reasons import ReasonCode
 from .refresh import MAX_TRUSTED_ROOT, Accept, Clock, Pace, Refresher, TrustStatus, require_accepted

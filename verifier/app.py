@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import NoReturn
 
-from providers import factory
-from providers.document import Document
-from providers.errors import ConfigurationError, InvalidReferenceError, UnavailableError
+from providers.errors import ConfigurationError, UnavailableError
 from providers.interfaces import PolicyProvider, TrustedMaterialProvider
 from providers.reasons import ReasonCode
-from providers.reference import parse_repository
 from providers.trust import TrustedMaterial
 
 from .blobs import BlobStore
-from .config import RegistrySpec, SignaturesSpec, VerifierSpec
 from .core import Verifier
-from .discovery import Discovery, StorageForm
+from .discovery import Discovery
 from .engine import Engine
 from .engines.keys import KeyEngine
 from .oci import LayoutStore, Reach, RegistryStore
 from .store import ClosingStore, Store
-
-logger = logging.getLogger(__name__)
 
 __all__ = [
     "BlobStore",
@@ -37,7 +29,6 @@ __all__ = [
     "Reach",
     "RegistryStore",
     "assemble",
-    "from_configuration",
     "public_good_material",
 ]
 
@@ -67,45 +58,9 @@ def assemble(
         ConfigurationError: an engine refuses what is trusted, or the store what it is given.
         PycosignError: an engine failed its self-test and must not be used.
     """
-    ready = _ready(trust, engines, cross_check=cross_check)
+    ready = ready_engines(trust, engines, cross_check=cross_check)
     with closing(store or RegistryStore()) as opened:
-        yield _verifier(opened, ready, trust, policies, discovery)
-
-
-@contextmanager
-def from_configuration(
-    spec: VerifierSpec, document: Document, *, store: ClosingStore | None = None
-) -> Iterator[Verifier]:
-    """The verifier that ``spec``, read from ``document``, describes; see ``assemble``. With ``store`` it works
-    over that and asks no registry.
-
-    Raises:
-        ConfigurationError: with file, line and what to do.
-    """
-    trust = factory.trusted_material_provider(
-        spec.trusted_material_provider, document, ("spec", "trustedMaterialProvider")
-    )
-    policies = factory.policy_provider(spec.policy_provider, document, ("spec", "policyProvider"))
-    factory.check_together(spec.policy_provider, trust, document, ("spec", "policyProvider"))
-    if store is None:
-        with document.at(("spec", "registry")):
-            store = _registries(spec.registry, Path(document.file).parent)
-    with document.at(("spec", "signatures")):
-        discovery = _discovery(spec.signatures)
-    _warn_of_what_is_weakened(spec)
-    with document.at(("spec", "trustedMaterialProvider")):
-        ready = _ready(trust, Engines(spec.engine), cross_check="cosign" in spec.cross_check)
-    with closing(store):
-        yield _verifier(store, ready, trust, policies, discovery)
-
-
-def _registries(spec: RegistrySpec, folder: Path) -> RegistryStore:
-    return RegistryStore(
-        plain_http=frozenset(spec.plain_http),
-        ca_file=folder / spec.ca_file if spec.ca_file else None,
-        furthest=Reach[spec.addresses.upper()],
-        token_hosts=frozenset(spec.token_hosts),
-    )
+        yield verifier_over(opened, ready, trust, policies, discovery)
 
 
 def public_good_material() -> TrustedMaterial:
@@ -116,49 +71,23 @@ def public_good_material() -> TrustedMaterial:
     return TrustedMaterial.of(source, content, datetime.now(UTC))
 
 
-def _warn_of_what_is_weakened(spec: VerifierSpec) -> None:
-    """Say in the log what the operator has switched off; each is legitimate, and none should go unnoticed."""
-    for policy in spec.policy_provider.policies:
-        if policy.unsafe_ignore_identities:
-            logger.warning("policy %s: unsafeIgnoreIdentities lets any signer pass", policy.name)
-        for field, value in policy.verifier_config.model_dump(by_alias=True).items():
-            if field in _WEAKER_WHEN_FALSE and value is False:
-                logger.warning("policy %s: %s is false", policy.name, field)
-            if field.startswith("unsafe") and value:
-                logger.warning("policy %s: %s is true", policy.name, field)
-    for registry in spec.registry.plain_http:
-        logger.warning("registry %s is spoken to in plain HTTP", registry)
-
-
-_WEAKER_WHEN_FALSE = ("requireTlogEntries", "requireObserverTimestamps", "requireSCTs")
-
-
-def _discovery(spec: SignaturesSpec) -> Discovery:
-    """Where signatures are looked for.
-
-    Raises:
-        ConfigurationError: the repository is not one.
-    """
-    repository = ""
-    if spec.repository:
-        try:
-            repository = "/".join(parse_repository(spec.repository))
-        except InvalidReferenceError as error:
-            raise ConfigurationError(str(error), remedy="Write registry/path, without a tag.") from error
-    return Discovery(frozenset(StorageForm(form) for form in spec.forms), repository)
-
-
 @dataclass(frozen=True, slots=True)
-class _Ready:
+class Ready:
     """Engines that tested themselves and accepted all that is trusted."""
 
     engines: tuple[Engine, ...]
     cross_check: tuple[Engine, ...]
 
 
-def _ready(trust: TrustedMaterialProvider, kind: Engines, *, cross_check: bool) -> _Ready:
+def ready_engines(trust: TrustedMaterialProvider, kind: Engines, *, cross_check: bool) -> Ready:
+    """The engines that what is trusted needs.
+
+    Raises:
+        ConfigurationError: one of them refuses what is trusted, or cosign is to check itself.
+        PycosignError: one failed its self-test and must not be used.
+    """
     materials = trust.materials()
-    ready = _Ready(_engines(kind, materials), _engines(Engines.COSIGN, materials) if cross_check else ())
+    ready = Ready(_engines(kind, materials), _engines(Engines.COSIGN, materials) if cross_check else ())
     if kind is Engines.COSIGN and cross_check:
         raise ConfigurationError(
             "cosign is to check itself", remedy="Take crossCheck out, or leave engine at native."
@@ -175,13 +104,14 @@ def _ready(trust: TrustedMaterialProvider, kind: Engines, *, cross_check: bool) 
     return ready
 
 
-def _verifier(
+def verifier_over(
     store: Store,
-    ready: _Ready,
+    ready: Ready,
     trust: TrustedMaterialProvider,
     policies: PolicyProvider,
     discovery: Discovery | None,
 ) -> Verifier:
+    """A verifier over ``store``, which stays open."""
     return Verifier(
         store=store,
         engines=ready.engines,

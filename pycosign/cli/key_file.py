@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from providers.document import read_bounded
+from providers.bounded_file import read_bounded
 from providers.errors import ConfigurationError
 from providers.trust import MAX_KEY_FILE, TrustedKey
 from verifier.printable import printable

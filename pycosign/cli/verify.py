@@ -29,7 +29,7 @@ from .image_options import (
 from .option_group import with_options
 from .predicate_option import TYPE_OPTION, attestation_of
 from .run_options import RUN_OPTIONS, RunOptions
-from .setup import Flags, FromFile, setup_of
+from .setup import Flags, setup_of
 from .signer_options import SIGNER_OPTIONS, SignerOptions
 from .trust_options import TRUST_OPTIONS, TrustOptions
 
@@ -119,8 +119,8 @@ def _answer(
     elsewhere = elsewhere_in(os.environ)
 
     def registries() -> ClosingStore | None:
-        if isinstance(setup, FromFile):
-            return None  # the file describes them
+        if setup.describes_registries:
+            return None
         return registries_of([image.subject.reference for image in images], options, elsewhere)
 
     answer = Answer(advising=flags.run.config is None)

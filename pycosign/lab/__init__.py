@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .clock import Window
 from .errors import LabError
+from .files import SignatureFiles
 from .instance import Lab
 from .legacy import LegacyLayer, attach_legacy, attach_oci11
 from .loopback import Answer, Request
@@ -22,6 +23,7 @@ __all__ = [
     "LegacyLayer",
     "MemoryRegistry",
     "Request",
+    "SignatureFiles",
     "TrustWindows",
     "Window",
     "attach_bundle",

@@ -24,8 +24,6 @@ from typing import Any
 from .mutation import Mutator
 from .target import Target, UnfitError, attempt
 
-# Bytes of one input. What is larger only takes longer.
-_MAX_INPUT = 1 << 15
 # Seconds and MB for one input, far above what any needs: what goes beyond grows with the square of something.
 _TIMEOUT, _MEMORY = 30, 4096
 # libFuzzer also counts inputs that could not be handed to the parser; these are a few in a hundred.
@@ -113,7 +111,7 @@ def run_plain(target: Target, runs: int, seed: int, tally: Tally, folder: Path) 
         data = dice.choice(target.seeds)
         for _ in range(dice.choice((1, 1, 2, 4))):
             data = mutator.mutate(data, dice)
-        try_input(target, data[:_MAX_INPUT], tally, folder)
+        try_input(target, data[: target.largest], tally, folder)
 
 
 def run_guided(
@@ -139,7 +137,7 @@ def run_guided(
     options = {
         "runs": runs * _SURPLUS,
         "seed": seed,
-        "max_len": _MAX_INPUT,
+        "max_len": target.largest,
         "timeout": _TIMEOUT,
         "rss_limit_mb": _MEMORY,
         "verbosity": 1,

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+# Room for every kind of change to a small document.
+_LARGEST = 4096
+
 
 class UnfitError(Exception):
     """An input that could not be handed to the parser at all; it is not counted."""
@@ -25,6 +28,11 @@ class Target:
     seeds: tuple[bytes, ...]
     run: Callable[[bytes], object]
     allowed: tuple[type[Exception], ...]
+
+    @property
+    def largest(self) -> int:
+        """Bytes of one input: left to itself, the fuzzer makes them larger and larger, and fewer and fewer."""
+        return max(_LARGEST, *(2 * len(seed) for seed in self.seeds))
 
 
 @dataclass(frozen=True, slots=True)

@@ -534,7 +534,7 @@ def _policies(lab_policy: Policy) -> StaticPolicyProvider:
 
 
 @pytest.fixture
-def signed() -> Iterator[tuple[Lab, Closing, Policy, TrustedMaterial]]:
+def signed() -> tuple[Lab, Closing, Policy, TrustedMaterial]:
     """An image that is signed with a key, and a policy that is content with that."""
     lab, registry = Lab(name="line"), MemoryRegistry()
     image = push_image(registry, "app", tag="v1")
@@ -546,7 +546,7 @@ def signed() -> Iterator[tuple[Lab, Closing, Policy, TrustedMaterial]]:
         keys=("k",),
         verifier_config=VerifierConfig.for_keys(unsafe_ignore_tlog=True),
     )
-    yield lab, Closing(registry), policy, trusting(b"", spki_pem(KEYS["p256"].public_key()))
+    return lab, Closing(registry), policy, trusting(b"", spki_pem(KEYS["p256"].public_key()))
 
 
 def test_a_cross_check_is_shown(

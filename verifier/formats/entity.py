@@ -35,8 +35,8 @@ class SignedEntity:
     ``media_type`` is the form it was stored in, ``digest`` names this very signature with its evidence: the digest
     of the bundle, or of the layer and its annotations. ``leaf_certificate`` is DER, empty when it was made with a
     key; ``key_hint`` is what it then says of the key. ``issuers`` are the certificates that a bundle brings above
-    the leaf: trusted for nothing. ``stored`` and ``annotations`` are what it was read from, for an engine that reads
-    it again.
+    the leaf: trusted for nothing. ``stored`` and ``annotations`` are what it was read from, for an engine that
+    reads it again.
     """
 
     media_type: str

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from providers.document import Document
-from verifier.app import from_configuration
 from verifier.config import ServerSpec, load
+from verifier.configured import from_configuration
 
 from .lifecycle import serve
 from .options import ServerOptions

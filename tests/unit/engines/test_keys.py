@@ -104,6 +104,15 @@ class TestKinds:
         facts = keys.verify(question(entity, material, b""))
         assert len(facts.log_entries) == int(log is not None)
 
+    @pytest.mark.parametrize("kind", ["p384", "rsa-2048", "ed25519ph"])
+    def test_another_digest_beside_a_good_signature(self, keys: KeyEngine, lab: Lab, kind: str) -> None:
+        """It is not what was signed, and may be what another tool goes by."""
+        entity = made(lab, kind)
+        other = MessageSignature("SHA2_384", b"\0" * 48, entity.content.signature)
+        stated = dataclasses.replace(entity, content=other)
+        reason = refused(keys, stated, trusted(trusted_key(key_of(kind))))
+        assert reason is ReasonCode.SUBJECT_DIGEST_MISMATCH
+
     def test_an_ed25519_signature_that_states_no_digest(self, keys: KeyEngine, lab: Lab) -> None:
         """``messageDigest`` is ``{}`` in what cosign 3.1.1 writes."""
         bundle = lab.sign_blob(ARTIFACT, key=key_of("ed25519"), keyless=False, log=None)

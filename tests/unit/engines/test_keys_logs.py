@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import dataclasses
+import hashlib
 import json
 from typing import Any
 
@@ -128,6 +129,13 @@ class TestLogs:
     ) -> None:
         """intoto 0.0.1 names a signature only by the envelope around it: in a bundle that is not there."""
         entity = by_key(lab, "bundle of an image", entry="intoto-0.0.1")
+        assert refused(keys, entity, material) is ReasonCode.LOG_ENTRY_MISMATCH
+        spec = json.loads(entity.log_entries[0].body)["spec"]
+        spec["content"]["hash"]["value"] = hashlib.sha256(b"").hexdigest()
+        forged = lab.rekor1.append("intoto", "0.0.1", spec)[1]
+        bundle = json.loads(entity.stored)
+        bundle["verificationMaterial"]["tlogEntries"] = [forged.to_protojson()]
+        entity = parse_bundle(json.dumps(bundle).encode())
         assert refused(keys, entity, material) is ReasonCode.LOG_ENTRY_MISMATCH
 
     def test_an_older_entry_and_the_envelope_written_anew(

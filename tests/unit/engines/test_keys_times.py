@@ -67,6 +67,16 @@ class TestTimestamps:
         assert len(facts.timestamps) == 3
         answer = verdict(facts, require_signed_timestamps=True, signed_timestamp_threshold=2)
         assert answer == "threshold-not-met"
+        # And one that is there twice is a mistake or an attempt.
+        twice = dataclasses.replace(entity, timestamps=entity.timestamps[:1] * 2)
+        material = trusted(trusted_key(key_of("p256")), root=root)
+        assert refused(keys, twice, material) is ReasonCode.TIMESTAMP_INVALID
+
+    def test_an_authority_outside_its_window(self, keys: KeyEngine, lab: Lab) -> None:
+        root = lab.trusted_root(windows=TrustWindows(tsa=Window(NOW - 9 * DAY, NOW - DAY)))
+        entity = by_key(lab, log=None, timestamp=True)
+        facts = keys.verify(question(entity, trusted(trusted_key(key_of("p256")), root=root)))
+        assert (facts.timestamps, failed(facts)) == ((), {"timestamp": "no-timestamp"})
 
     @pytest.mark.parametrize("over", ["signature", "envelope"])
     def test_what_cosign_stamps_of_an_att_layer(

@@ -102,7 +102,14 @@ class TestSignature:
         assert read_signature(respelled) != self.RAW[:-1]
 
     @pytest.mark.parametrize(
-        "text", [b"", bytes(MAX_SIGNATURE + 1), b64(MAX_SIGNATURE + 1).encode(), bytes(1 << 20)]
+        "text",
+        [
+            b"",
+            bytes(MAX_SIGNATURE + 1),
+            b64(MAX_SIGNATURE + 1).encode(),
+            bytes(1 << 20),
+            b"QUJD" + b"\n" * (2 * MAX_SIGNATURE),
+        ],
     )
     def test_its_size(self, text: bytes) -> None:
         malformed(lambda: read_signature(text))

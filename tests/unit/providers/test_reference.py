@@ -32,6 +32,8 @@ DIGEST = "sha256:" + "a" * 64
         ("registry-1.docker.io:443/org/app", "docker.io/org/app:latest"),
         ("ghcr.io:0443/org/app", "ghcr.io/org/app:latest"),
         ("reg.test:05000/app", "reg.test:5000/app:latest"),
+        ("reg:443/app", "reg:443/app:latest"),  # without its port it would be Docker Hub's
+        ("LOCALHOST:443/app", "localhost/app:latest"),
         ("[0:0:0:0:0:0:0:1]:5000/app", "[::1]:5000/app:latest"),
         (f"nginx@{DIGEST}", f"docker.io/library/nginx@{DIGEST}"),
         (f"ghcr.io/org/app:v1@{DIGEST}", f"ghcr.io/org/app:v1@{DIGEST}"),
@@ -52,7 +54,7 @@ def test_names_are_normalised(text: str, normalised: str) -> None:
         *("nginx@sha512:" + "a" * 128, "nginx@" + DIGEST.upper(), "a" * 300, "nginx\n", "ng\x00inx"),
         *(f"nginx@{DIGEST}@{DIGEST}", "user@ghcr.io/org/app", "ghcr.io:port/app", "Foo/bar"),
         *("127.1/app", "0x7f.1/app", "2130706433.0/app", "127.0.0.01/app", "[::g]/app"),
-        *("reg:0/app", "reg:65536/app"),
+        *("reg:0/app", "reg:65536/app", "a" * 240),
     ],
 )
 def test_malformed_references_are_refused(text: str) -> None:

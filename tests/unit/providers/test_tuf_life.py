@@ -110,6 +110,8 @@ def test_stop_may_come_at_any_time(world: World) -> None:
     provider = world.provider()
     assert provider.stop()
     assert provider.stop()
+    with pytest.raises(RuntimeError, match="stopped before"):
+        provider.start(world.accept)
     running = world.provider(mirror=Mirror(world.repository), pace=_QUICK)
     running.start(world.accept)
     assert running.stop(timedelta(seconds=_PATIENCE))
@@ -177,6 +179,7 @@ def test_two_updates_never_run_at_once(world: World) -> None:
                 at_once += 1
                 most = max(most, at_once)
             try:
+                threading.Event().wait(0.002)  # a turn for the others
                 return super().read(url, limit)
             finally:
                 with guard:

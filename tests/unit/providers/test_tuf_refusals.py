@@ -87,8 +87,8 @@ def test_rollback(world: World) -> None:
 def test_rollback_after_a_restart(world: World) -> None:
     world.publish(b"root 2")
     world.started()
-    provider = world.started()
     world.mirror.answers = {"timestamp.json": first_version(world.repository)}
+    provider = world.started()
     _refused(provider, "New timestamp version 1 must be >= 2", keeps=b"root 2")
 
 
@@ -282,4 +282,6 @@ def test_a_target_in_a_folder(world: World, tmp_path: Path) -> None:
     # As servers have it: the hash stands before the last part of the name.
     files[f"targets/instances/eu/{digest}.trusted_root.json"] = files.pop(f"targets/{digest}.{name}")
     mounted = write_files(tmp_path / "mounted", files)
-    assert answer(world.started(mirror=None, repository=mounted, target=name)) == b"european"
+    provider = world.started(mirror=None, repository=mounted, target=name)
+    assert answer(provider) == b"european"
+    assert provider.status().source.endswith(f"#{name}")

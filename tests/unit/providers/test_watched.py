@@ -59,6 +59,7 @@ def test_it_follows_the_file(file: Path) -> None:
 
 def test_content_counts_and_not_the_time(file: Path) -> None:
     provider = _started(file)
+    provider.refresh()
     times = file.stat()
     file.write_bytes(b"{2}")
     os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))

@@ -20,7 +20,7 @@ from providers.subject import Operation, Subject
 from providers.verifier_config import VerifierConfig
 from pycosign.lab import Lab
 from pycosign.lab.identity import CLAIMS as LAB_CLAIMS
-from verifier.app import from_configuration
+from verifier.configured import from_configuration
 from verifier.config import ServerSpec, json_schema, load
 from verifier.server.convert import CLAIM_FIELDS
 from verifier.server.options import ServerOptions

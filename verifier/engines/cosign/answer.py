@@ -50,7 +50,8 @@ _REFUSALS = tuple(
          ReasonCode.LOG_UNTRUSTED),
         # cosign pkg/cosign, for the older forms
         ("accepted signatures do not match threshold", ReasonCode.SIGNATURE_INVALID),
-        ("invalid signature when validating ASN.1 encoded signature", ReasonCode.SIGNATURE_INVALID),
+        (r"invalid signature when validating (ASN\.1|IEEE_P1363) encoded signature", ReasonCode.SIGNATURE_INVALID),
+        ("ecdsa: Invalid IEEE_P1363 encoded bytes", ReasonCode.SIGNATURE_INVALID),
         ("crypto/rsa: verification error", ReasonCode.SIGNATURE_INVALID),
         (r"failed to verify signature\Z", ReasonCode.SIGNATURE_INVALID),  # sigstore pkg/signature, Ed25519
         ("invalid or missing digest in claim", ReasonCode.SUBJECT_DIGEST_MISMATCH),

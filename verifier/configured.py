@@ -1,0 +1,91 @@
+"""A verifier as a configuration file describes it. Apart from ``app``, so that a command that reads no such file
+loads neither YAML nor pydantic.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from providers import factory
+from providers.document import Document
+from providers.errors import ConfigurationError, InvalidReferenceError
+from providers.reference import parse_repository
+
+from .app import Engines, Reach, RegistryStore, ready_engines, verifier_over
+from .config import RegistrySpec, SignaturesSpec, VerifierSpec
+from .core import Verifier
+from .discovery import Discovery, StorageForm
+from .store import ClosingStore
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def from_configuration(
+    spec: VerifierSpec, document: Document, *, store: ClosingStore | None = None
+) -> Iterator[Verifier]:
+    """The verifier that ``spec``, read from ``document``, describes; see ``assemble``. With ``store`` it works
+    over that and asks no registry.
+
+    Raises:
+        ConfigurationError: with file, line and what to do.
+    """
+    trust = factory.trusted_material_provider(
+        spec.trusted_material_provider, document, ("spec", "trustedMaterialProvider")
+    )
+    policies = factory.policy_provider(spec.policy_provider, document, ("spec", "policyProvider"))
+    factory.check_together(spec.policy_provider, trust, document, ("spec", "policyProvider"))
+    if store is None:
+        with document.at(("spec", "registry")):
+            store = _registries(spec.registry, Path(document.file).parent)
+    with document.at(("spec", "signatures")):
+        discovery = _discovery(spec.signatures)
+    _warn_of_what_is_weakened(spec)
+    with document.at(("spec", "trustedMaterialProvider")):
+        ready = ready_engines(trust, Engines(spec.engine), cross_check="cosign" in spec.cross_check)
+    with closing(store):
+        yield verifier_over(store, ready, trust, policies, discovery)
+
+
+def _registries(spec: RegistrySpec, folder: Path) -> RegistryStore:
+    return RegistryStore(
+        plain_http=frozenset(spec.plain_http),
+        ca_file=folder / spec.ca_file if spec.ca_file else None,
+        furthest=Reach[spec.addresses.upper()],
+        token_hosts=frozenset(spec.token_hosts),
+    )
+
+
+def _warn_of_what_is_weakened(spec: VerifierSpec) -> None:
+    """Say in the log what the operator has switched off; each is legitimate, and none should go unnoticed."""
+    for policy in spec.policy_provider.policies:
+        if policy.unsafe_ignore_identities:
+            logger.warning("policy %s: unsafeIgnoreIdentities lets any signer pass", policy.name)
+        for field, value in policy.verifier_config.model_dump(by_alias=True).items():
+            if field in _WEAKER_WHEN_FALSE and value is False:
+                logger.warning("policy %s: %s is false", policy.name, field)
+            if field.startswith("unsafe") and value:
+                logger.warning("policy %s: %s is true", policy.name, field)
+    for registry in spec.registry.plain_http:
+        logger.warning("registry %s is spoken to in plain HTTP", registry)
+
+
+_WEAKER_WHEN_FALSE = ("requireTlogEntries", "requireObserverTimestamps", "requireSCTs")
+
+
+def _discovery(spec: SignaturesSpec) -> Discovery:
+    """Where signatures are looked for.
+
+    Raises:
+        ConfigurationError: the repository is not one.
+    """
+    repository = ""
+    if spec.repository:
+        try:
+            repository = "/".join(parse_repository(spec.repository))
+        except InvalidReferenceError as error:
+            raise ConfigurationError(str(error), remedy="Write registry/path, without a tag.") from error
+    return Discovery(frozenset(StorageForm(form) for form in spec.forms), repository)
