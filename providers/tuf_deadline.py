@@ -1,8 +1,8 @@
 """What makes the deadline of an update hold, and lets the update be broken off.
 
-A socket's time-out starts again with every byte, so a mirror that drips headers or a body outlasts any time-out. Here
-a timer shuts the connection down, whatever the thread that uses it is waiting for. A look-up of a name cannot be
-broken off; the system's resolver gives it up after a while.
+A socket's time-out starts again with every byte, so a mirror that drips headers or a body outlasts any time-out.
+Here a timer shuts the connection down, whatever the thread that uses it is waiting for. A look-up of a name cannot
+be broken off; the system's resolver gives it up after a while.
 """
 
 from __future__ import annotations

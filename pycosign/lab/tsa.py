@@ -49,8 +49,9 @@ class TimestampAuthority:
         """A TimeStampResp for a TimeStampReq; a request it cannot serve gets a rejection (s2.4.2)."""
         try:
             query = tsp.TimeStampReq.load(request, strict=True)
-            query.native  # noqa: B018  asn1crypto parses lazily: this parses all of it
-        except (ValueError, TypeError) as error:
+            # asn1crypto parses lazily: this parses all of it, types included that it knows by name only.
+            query.native  # noqa: B018
+        except (ValueError, TypeError, AttributeError) as error:
             raise LabError("not a TimeStampReq") from error
         imprint = query["message_imprint"]
         algorithm = imprint["hash_algorithm"]["algorithm"].native

@@ -75,6 +75,11 @@ class Seeds:
         spki = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         return (*map(spki_pem, public), *(key.public_bytes(*spki) for key in public))
 
+    @property
+    def _intermediate(self) -> bytes:
+        """The certificate of the lab's authority that issues signing certificates."""
+        return self.lab.ca.chain[0].public_bytes(Encoding.DER)
+
     @cached_property
     def keyless(self) -> tuple[bytes, ...]:
         """Bundles with a certificate."""
@@ -90,7 +95,7 @@ class Seeds:
             lab.sign_blob(ARTIFACT, log=None, timestamp=True),
             lab.sign_blob(ARTIFACT, key=self.keys["p384"]),
             lab.sign_blob(ARTIFACT, key=self.keys["rsa"], log="rekor2"),
-            old_bundle(lab.sign_image(DIGEST, timestamp=True)),
+            old_bundle(lab.sign_image(DIGEST, timestamp=True), self._intermediate),
         )
 
     @cached_property
@@ -206,12 +211,14 @@ class Seeds:
         return (raw, json.dumps({"SignedRFC3161Timestamp": _b64(raw)}).encode())
 
 
-def old_bundle(bundle: bytes) -> bytes:
+def old_bundle(bundle: bytes, issuer: bytes) -> bytes:
     """The same in version 0.1: a chain instead of a certificate, no proof of inclusion."""
     document = json.loads(bundle)
     document["mediaType"] = "application/vnd.dev.sigstore.bundle+json;version=0.1"
     material = document["verificationMaterial"]
-    material["x509CertificateChain"] = {"certificates": [material.pop("certificate")]}
+    material["x509CertificateChain"] = {
+        "certificates": [material.pop("certificate"), {"rawBytes": _b64(issuer)}]
+    }
     for entry in material["tlogEntries"]:
         del entry["inclusionProof"]
     return json.dumps(document).encode()

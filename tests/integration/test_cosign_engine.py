@@ -310,6 +310,8 @@ def test_it_agrees_with_the_native_engines(
         with pytest.raises(UnavailableError) as raised:
             confirmed(facts, options, (engine,))
         assert raised.value.reason is ReasonCode.ENGINE_UNAVAILABLE
+        said = "engine-unavailable" if (form, key, signer) in UNABLE else "verified"
+        assert answer(engine, options) == said
         return
     agreed = confirmed(facts, options, (engine,))
     assert agreed.checks[-1].evidence == f"{engine.name} agrees"
@@ -482,6 +484,17 @@ def test_schemes_that_cosign_does_not_try(engine: CosignEngine) -> None:
     assert answer(engine, _bare(key.sign(FILE, padding.PKCS1v15(), hashes.SHA256()), pem)) == "verified"
     assert answer(engine, _bare(key.sign(FILE, pss, hashes.SHA256()), pem)) == "engine-unavailable"
     assert answer(engine, _bare(key.sign(b"x", pss, hashes.SHA256()), pem)) == "signature-invalid"
+
+
+def test_a_scheme_that_cosign_does_not_try_with_a_certificate(lab: Lab, engine: CosignEngine) -> None:
+    key = KEYS["rsa"]
+    assert isinstance(key, rsa.RSAPrivateKey)
+    document = json.loads(lab.sign_blob(FILE, key=key, log=None))
+    pss = key.sign(FILE, padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256())
+    for signature, reason in ((pss, "engine-unavailable"), (pss[::-1], "signature-invalid")):
+        document["messageSignature"]["signature"] = base64.b64encode(signature).decode()
+        content = parse_bundle(json.dumps(document).encode())
+        assert answer(engine, ask(content, trusting(lab.trusted_root()), image=False)) == reason
 
 
 def test_ed25519_and_what_cosign_does_not_try_of_it(engine: CosignEngine) -> None:

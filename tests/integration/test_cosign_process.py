@@ -195,23 +195,30 @@ def test_a_version_is_told_without_its_letter(tmp_path: Path) -> None:
 
 REAL = f'exec {COSIGN} "$@"'
 NOT_SIGNED = "accepted signatures do not match threshold, Found: 0, Expected 1"
+ACCEPTS = "echo Verified OK >&2; exit 0"
+# What a program does wrong, and what its self-test says of it.
 LIES = {
-    "says yes to everything": ["echo Verified OK >&2"],
-    "says no to everything": [f'echo "error during command execution: {NOT_SIGNED}" >&2; exit 1'],
-    "says something else": ["echo all is well"],
-    "ignores the key": ['case "$*" in *--key=*) echo Verified OK >&2; exit 0;; esac', REAL],
-    "knows no trusted root for bundles": [
-        'case "$*" in *"--key=key.pub"*--bundle=*)',
-        f"  exec {COSIGN} verify-blob --key=key.pub --insecure-ignore-tlog --bundle=bundle.json artifact;; esac",
-        REAL,
-    ],
-}  # fmt: skip
+    "says yes to everything": ([ACCEPTS], "by another key was accepted"),
+    "says no to everything": ([f'echo "error during command execution: {NOT_SIGNED}" >&2; exit 1'], "."),
+    "says something else": (["echo all is well"], "."),
+    "believes every key": ([f'case "$*" in *--key=*) {ACCEPTS};; esac', REAL], "by another key was accepted"),
+    "takes no trusted root for a bundle": (
+        [
+            'case "$*" in *--key=*--bundle=*)',
+            f"  exec {COSIGN} verify-blob --key=key.pub --insecure-ignore-tlog --bundle=bundle.json artifact",
+            ";; esac",
+            REAL,
+        ],
+        "a key in a bundle was believed",
+    ),
+}
 
 
 @pytest.mark.parametrize("lie", LIES)
 def test_a_program_that_answers_wrongly_fails_its_self_test(tmp_path: Path, lie: str) -> None:
-    with pytest.raises(PycosignError):
-        engine_of(tmp_path, VERSION, *LIES[lie]).self_test()
+    lines, said = LIES[lie]
+    with pytest.raises(PycosignError, match=said):
+        engine_of(tmp_path, VERSION, *lines).self_test()
 
 
 def test_the_self_test_passes_through_a_script(tmp_path: Path) -> None:

@@ -17,6 +17,15 @@ _TOKENS = {"signedTimestamp", "SignedRFC3161Timestamp"}
 _TEXTS = {"payloadType", "kind", "version", "logID", "treeSize"}
 # Without a promise nobody signs these.
 _PROMISED = {"integratedTime", "logIndex"}
+# Parts that prove something of one signature, and nothing of another.
+PARTS = {
+    *("tlogEntries", "inclusionProof", "checkpoint", "inclusionPromise", "canonicalizedBody"),
+    *("rekorBundle", "SignedEntryTimestamp", "Payload", "dev.sigstore.cosign/bundle"),
+    *("timestampVerificationData", "dev.sigstore.cosign/rfc3161timestamp", "timestamp"),
+    *("certificate", "x509CertificateChain", "cert", "dev.sigstore.cosign/certificate"),
+    *("dsseEnvelope", "messageSignature", "base64Signature", "dev.cosignproject.cosign/signature", "layer"),
+    *("payload", "signatures", "signature"),
+}
 
 
 def proving(place: Path, value: Any, *, promised: bool) -> tuple[Change, ...]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -24,7 +24,7 @@ from providers.errors import VerificationError
 from providers.policy import AttestationRequirement, CertificateIdentity, Policy, StringMatch
 from pycosign.lab import Lab, TrustWindows, Window
 from tests.properties.changes import any_change, at, edited, flipped, paths
-from tests.properties.proving import proving
+from tests.properties.proving import PARTS, proving
 from tests.properties.ways import (
     ANNOTATIONS,
     ARTIFACT,
@@ -91,7 +91,9 @@ def others(way: Way) -> tuple[Files, ...]:
     """What the same signer signed in the same way, another artifact; and what strangers signed of this one."""
     strange: dict[str, Any] = {"key": STRANGER, "scheme": "usual"}
     strangers = (replace(way, signer=signer).sign(ELSEWHERE, **strange) for signer in SIGNERS)
-    return (way.sign(LAB, OTHER), *strangers)
+    # A certificate is for a key of its own each time.
+    own = way.sign(LAB, OTHER, **(strange if way.signer == "certificate" else {}))
+    return (own, *strangers)
 
 
 def no_more_than(facts: SignatureFacts, original: SignatureFacts) -> bool:
@@ -156,6 +158,11 @@ def test_one_field(data: st.DataObject) -> None:
     assert no_more_than(found, facts)
 
 
+def _instead(theirs: Any, ours: Any) -> Any:
+    del ours
+    return theirs
+
+
 def _there(files: Files, place: Any) -> Any:
     try:
         return at(files, place)
@@ -175,6 +182,24 @@ def test_every_proof_is_bound(way: Way) -> None:
             assert answer(way, edited(dict(files), place, change), policy) != "ok", place
     # At the least the signature; of a log entry a dozen things.
     assert len(tried) >= (12 if way.proof.logged else 1)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_evidence_of_another_signature(way: Way) -> None:
+    """By the same signer, made in the same way: nothing of it fits this one."""
+    files, facts = signed(way)
+    policy, other = way.policy(facts), others(way)[0]
+    tried = 0
+    for place in paths(dict(files)):
+        theirs = _there(other, place) if place and place[-1] in PARTS else None
+        if theirs is None or theirs == at(files, place) or "spec" in place:
+            continue
+        if place == ("dev.cosignproject.cosign/signature",) and not files[place[0]]:
+            continue  # empty beside an envelope, which has its own
+        tried += 1
+        changed = edited(dict(files), place, partial(_instead, theirs))
+        assert answer(way, changed, policy) != "ok", place
+    assert tried >= 1
 
 
 def _needed(facts: SignatureFacts) -> set[str]:

@@ -73,7 +73,8 @@ def _read_proof(document: Mapping[str, Any]) -> InclusionProof | None:
 
 
 def read_log_entry(document: object, *, proof_required: bool) -> LogEntry:
-    """Read the JSON object of one entry. It holds a proof with a checkpoint, a promise, or both.
+    """Read the JSON object of one entry. It holds a proof with a checkpoint if ``proof_required``, as bundles do
+    since 0.2, and otherwise a promise.
 
     Raises:
         VerificationError: ``malformed``.
@@ -89,8 +90,8 @@ def read_log_entry(document: object, *, proof_required: bool) -> LogEntry:
             promise = bytes_field(held, "signedEntryTimestamp", limit=MAX_SIGNATURE)
     if proof is None and proof_required:
         raise _refuse("a log entry has no inclusion proof with a checkpoint, which this bundle version needs")
-    if proof is None and not promise:
-        raise _refuse("a log entry has neither an inclusion proof with a checkpoint nor a promise")
+    if not proof_required and not promise:
+        raise _refuse("a log entry has no promise, which this bundle version needs")
     return LogEntry(
         log_index=integer_field(document, "logIndex", default=0),
         log_id=bytes_field(object_field(document, "logId"), "keyId", limit=MAX_LOG_ID),

@@ -471,6 +471,13 @@ def test_a_time_outside_the_certificates_validity_is_refused_whatever_cosign_say
     assert reason_of(script(OK).engine, question(bundle, root)) == "time-outside-validity"
 
 
+def test_a_promised_time_outside_the_certificates_validity_is_refused_whatever_cosign_says(
+    lab: Lab, root: bytes
+) -> None:
+    bundle = lab.sign_blob(b"an artifact\n", issued_at=datetime.now(UTC) - timedelta(hours=1))
+    assert reason_of(script(OK).engine, question(bundle, root)) == "time-outside-validity"
+
+
 def test_a_strangers_certificate_is_refused_whatever_cosign_says(stranger: Lab, root: bytes) -> None:
     assert (
         reason_of(script(OK).engine, question(stranger.sign_blob(b"an artifact\n"), root))
@@ -544,6 +551,22 @@ def test_a_key_is_trusted_in_its_window_only(lab: Lab, root: bytes) -> None:
     then = datetime(2001, 1, 1, tzinfo=UTC)
     trusted = TrustedKey("old", spki_pem(KEY.public_key()), valid_until=then)
     material = TrustedMaterial.of("test", root, datetime.now(UTC), (trusted,))
+    assert reason_of(script(OK).engine, question(bundle, material)) == "time-outside-validity"
+
+
+def test_a_key_is_trusted_under_one_name_at_all_times(lab: Lab, root: bytes) -> None:
+    """The timestamp lies in the window of one name, the promise of the log in that of the other."""
+    now = datetime.now(UTC)
+    bundle = lab.sign_image(
+        digest_of(b"an artifact\n"),
+        key=KEY,
+        keyless=False,
+        timestamp=True,
+        timestamped_at=now - timedelta(hours=2),
+    )
+    pem, between = spki_pem(KEY.public_key()), now - timedelta(hours=1)
+    keys = (TrustedKey("old", pem, valid_until=between), TrustedKey("new", pem, valid_from=between))
+    material = TrustedMaterial.of("test", root, now, keys)
     assert reason_of(script(OK).engine, question(bundle, material)) == "time-outside-validity"
 
 

@@ -162,6 +162,12 @@ def test_versions() -> None:
     for version in (BUNDLE_V01, BUNDLE_V02):
         old = edited(edited(IMAGE, to_chain), methodcaller("update", mediaType=version))
         assert parse_bundle(old).media_type == version
+        no_promise = edited(old, lambda d: entry(d).pop("inclusionPromise"))
+        if version == BUNDLE_V01:  # sigstore_bundle.proto: this version needs one
+            with pytest.raises(VerificationError):
+                parse_bundle(no_promise)
+        else:
+            assert parse_bundle(no_promise).log_entries[0].promise == b""
         no_proof = edited(old, lambda d: entry(d).pop("inclusionProof"))
         if version == BUNDLE_V01:
             assert parse_bundle(no_proof).log_entries[0].proof is None

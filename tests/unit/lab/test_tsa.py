@@ -72,6 +72,15 @@ def test_junk_is_refused(junk: bytes) -> None:
         TSA.answer(junk)
 
 
+def test_a_type_that_is_only_known_by_name() -> None:
+    """certReq, the BOOLEAN at the end, as an ObjectDescriptor."""
+    request = bytearray(_request(nonce=False).as_bytes())
+    assert request[-3:] == b"\x01\x01\xff"
+    request[-3] = 7
+    with pytest.raises(LabError, match="not a TimeStampReq"):
+        TSA.answer(bytes(request))
+
+
 @given(st.data())
 def test_a_damaged_request_is_refused_or_answered(data: st.DataObject) -> None:
     request = bytearray(_request(nonce=False).as_bytes())

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from providers.descriptor import Descriptor
 from providers.errors import InvalidReferenceError
 from providers.reference import Reference
+from providers.scope import Scope
 from providers.subject import Operation, Subject
 
 DIGEST = "sha256:" + "a" * 64
@@ -102,3 +103,22 @@ def test_a_descriptor_checks_every_field(field: dict[str, object]) -> None:
     assert Descriptor.parse(**good).hex == "a" * 64  # type: ignore[arg-type]  # a table of fields
     with pytest.raises(InvalidReferenceError):
         Descriptor.parse(**(good | field))  # type: ignore[arg-type]  # a table of fields
+
+
+@pytest.mark.parametrize("name", ["ghcr.io/org/app", "registry", "oci-layout:ghcr.io/org", "*"])
+def test_what_lies_in_no_registry_is_named_by_no_scope_but_all(name: str) -> None:
+    """A file may be called like a repository that a policy lets through."""
+    local = Reference.local(name, digest="sha256:" + "0" * 64)
+    assert local.repository == name
+    assert Scope.parse("*").matches(local)
+    for text in ("ghcr.io", "ghcr.io/org", "*.io", "docker.io", "docker.io/library"):
+        assert not Scope.parse(text).matches(local)
+
+
+def test_the_name_of_a_file_is_fit_to_be_shown() -> None:
+    assert str(Reference.local("a\n\x1b[2Jb", tag="v1")) == "a??[2Jb:v1"
+    for digest in ("sha256:x", "md5:" + "0" * 32):
+        with pytest.raises(InvalidReferenceError):
+            Reference.local("a", digest=digest)
+    with pytest.raises(InvalidReferenceError):
+        Reference.local("")

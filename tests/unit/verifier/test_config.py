@@ -20,8 +20,8 @@ from providers.subject import Operation, Subject
 from providers.verifier_config import VerifierConfig
 from pycosign.lab import Lab
 from pycosign.lab.identity import CLAIMS as LAB_CLAIMS
-from verifier.configured import from_configuration
 from verifier.config import ServerSpec, json_schema, load
+from verifier.configured import from_configuration
 from verifier.server.convert import CLAIM_FIELDS
 from verifier.server.options import ServerOptions
 from verifier.server.start import server_options

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +35,7 @@ from verifier.facts import (
 from verifier.judge import judge
 from verifier.results import CosignVerificationResult
 
+ROOT = Path(__file__).parents[3]
 ALWAYS = Window(None, None)
 HOUR = timedelta(hours=1)
 SPDX, CUSTOM = PREDICATE_TYPES["spdxjson"], PREDICATE_TYPES["custom"]
@@ -373,3 +376,14 @@ def test_what_strangers_write_never_pushes_out_what_was_expected() -> None:
         (check,) = [check for check in result.checks if check.id == "identity"]
         assert expected in check.evidence
         assert check.evidence.isprintable()
+
+
+def test_every_check_is_documented() -> None:
+    """docs/verdicts.md, the first column of its table of checks."""
+    text = (ROOT / "docs/verdicts.md").read_text("utf-8")
+    table = text[text.index("## When a signature counts") : text.index("**Time.**")]
+    documented = re.findall(
+        r"`([a-z-]+)`", "\n".join(row.split("|")[1] for row in table.splitlines() if "|" in row)
+    )
+    made = [check.id for check in by_key(BY_KEY, annotations=(("a", "b"),)).checks]
+    assert documented == made[len(BY_KEY.checks) :]

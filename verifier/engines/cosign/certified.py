@@ -64,6 +64,7 @@ def verify_certified(inquiry: Inquiry, material: Material) -> SignatureFacts:
     # 1
     with record.step(evidence.CERTIFICATE):
         leaf = _read(options.content.leaf_certificate)
+        leaf_certificate.refuse_roots(options.content.issuers)
         names = f"{leaf.summary.subject_alternative_name} for {leaf.summary.issuer}"
         record.passed(evidence.CERTIFICATE, f"issued to {names}")
     with record.step(evidence.SUBJECT):
