@@ -16,8 +16,9 @@ from pathlib import Path
 
 from pycosign.lab import Lab
 from tests.unit.engines.world import ARTIFACT
-from tests.vectors.conformance_bundles import Vector, conformance_bundles
+from tests.vectors.conformance_bundles import conformance_bundles
 from tests.vectors.known_attacks import attacks
+from tests.vectors.vector import Vector
 
 FOLDER = Path(__file__).parent / "bundles"
 
