@@ -45,7 +45,8 @@ _REFUSALS = tuple(
         ("failed to verify log inclusion: integrated time outside certificate validity",
          ReasonCode.TIME_OUTSIDE_VALIDITY),
         ("failed to verify log inclusion: not enough verified log entries", ReasonCode.LOG_UNTRUSTED),
-        ("failed to verify log inclusion: (calculated root:|signature on checkpoint)", ReasonCode.LOG_UNTRUSTED),
+        ("failed to verify log inclusion: (calculated root:|signature on checkpoint|proof root hash)",
+         ReasonCode.LOG_UNTRUSTED),
         ("failed to verify log inclusion: verifying log entry: (verifying inclusion|unverified checkpoint)",
          ReasonCode.LOG_UNTRUSTED),
         # cosign pkg/cosign, for the older forms
