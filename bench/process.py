@@ -43,14 +43,17 @@ def command(*arguments: str) -> list[str]:
 
 def run(arguments: list[str], byte_code: ByteCode, **environment: str) -> subprocess.CompletedProcess[bytes]:
     """Run a program to its end, which must be a good one."""
-    return subprocess.run(
+    done = subprocess.run(
         arguments,
-        check=True,
+        check=False,
         env=byte_code.environment() | environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=_LONGEST,
     )
+    if done.returncode:
+        raise RuntimeError(f"{arguments} ended with {done.returncode}: {done.stderr.decode()[-2000:]}")
+    return done
 
 
 def finish(arguments: list[str], byte_code: ByteCode) -> str:

@@ -10,7 +10,6 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib import metadata
 from typing import NoReturn
 
 import click
@@ -75,7 +74,7 @@ class _LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 allowed, 1 refused, 2 usage or malformed input, 3 could not check, 130 interrupted.",
 )
-@click.version_option(metadata.version("pycosign"), prog_name=PROGRAM)
+@click.version_option(package_name="pycosign", prog_name=PROGRAM)
 def pycosign() -> None:
     """Decide whether an artifact may run, from its cosign and Sigstore signatures, and say why."""
 

@@ -445,6 +445,30 @@ def test_a_bundle_is_not_taken_for_one_whose_key_counts(
         assert answer(engine, ask(content, material, image=image)) == "engine-unavailable"
 
 
+@pytest.mark.parametrize("form", ["message", "statement"])
+def test_a_bundle_that_reads_otherwise_by_its_other_names_is_not_verified(
+    form: str, lab: Lab, engine: CosignEngine
+) -> None:
+    """protojson knows every field by two names. What is read here by one, cosign must not read by the other."""
+    pem = spki_pem(KEYS["p256"].public_key())
+    ours = json.loads(lab.sign_blob(FILE, key=KEYS["rsa"], keyless=False, log=None))
+    theirs = json.loads(lab.sign_blob(FILE, key=KEYS["p256"], keyless=False, log=None))
+    if form == "statement":
+        ours = json.loads(lab.sign_image(IMAGE.digest, key=KEYS["rsa"], keyless=False, log=None))
+        theirs = json.loads(lab.sign_image(IMAGE.digest, key=KEYS["p256"], keyless=False, log=None))
+    file = Descriptor("application/octet-stream", digest_of(FILE), len(FILE))
+    about_file = json.loads(lab.sign_image(file.digest, key=KEYS["p256"], keyless=False, log=None))
+    for changed in (
+        ours | {"message_signature": theirs.get("messageSignature", {})},
+        ours | {"dsse_envelope": theirs.get("dsseEnvelope", about_file["dsseEnvelope"])},
+        ours | {"verification_material": theirs["verificationMaterial"]},
+        ours | {"media_type": theirs["mediaType"]},
+    ):
+        content = parse_bundle(json.dumps(changed).encode())
+        options = ask(content, trusting(lab.trusted_root(), pem), image=form == "statement")
+        assert answer(engine, options) in {"engine-unavailable", "signature-invalid"}
+
+
 def test_an_envelope_is_not_dated_by_a_timestamp_of_another_signature(lab: Lab, engine: CosignEngine) -> None:
     """cosign holds timestamps of an envelope against the signature in the annotation, where there is one: with an
     old one there, a certificate that has long expired would do for a new envelope.
@@ -506,6 +530,23 @@ def test_ed25519_and_what_cosign_does_not_try_of_it(engine: CosignEngine) -> Non
     given = SignatureFile(SignatureForm.SIGNATURE, prehashed.signature.encode())
     material = trusting(b"", base64.b64decode(prehashed.key))
     assert answer(engine, question(parse_signature_file(given), material, ARTIFACT)) == "engine-unavailable"
+
+
+@pytest.mark.parametrize("form", ["payload layer", "envelope layer"])
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+    ],
+)
+def test_a_layer_is_verified_for_every_kind_of_image(
+    form: str, media_type: str, lab: Lab, engine: CosignEngine
+) -> None:
+    options = ask(entity(FORMS[form](lab)), trusting(lab.trusted_root()), image=True)
+    subject = replace(IMAGE, media_type=media_type)
+    assert answer(engine, replace(options, subject_descriptor=subject)) == "verified"
 
 
 @pytest.mark.parametrize("media_type", [IMAGE.media_type, "application/octet-stream"])

@@ -546,6 +546,21 @@ def test_a_log_entry_that_does_not_hold_for_the_right_key_is_refused(lab: Lab, r
     assert reason_of(cosign.engine, question(bundle, trusting(KEY, root=root))) == "log-untrusted"
 
 
+def test_a_key_needs_no_timestamp(lab: Lab, root: bytes) -> None:
+    cosign = script(no(NO_TIME), OK)
+    bundle = lab.sign_image(digest_of(b"an artifact\n"), key=KEY, keyless=False, timestamp=True)
+    facts = cosign.engine.verify(question(bundle, trusting(KEY, root=root)))
+    assert "--use-signed-timestamps" not in cosign.arguments[1]
+    assert [stamp.type for stamp in facts.timestamps] == ["Tlog"]
+    assert failed(facts) == {"timestamp": "timestamp-invalid"}
+
+
+def test_a_sentence_about_certificates_is_none_about_keys(lab: Lab) -> None:
+    cosign = script(no("failed to verify leaf certificate: leaf certificate verification failed"))
+    bundle = lab.sign_image(digest_of(b"an artifact\n"), key=KEY, keyless=False, log=None)
+    assert reason_of(cosign.engine, question(bundle, trusting(KEY))) == "engine-unavailable"
+
+
 def test_a_key_is_trusted_in_its_window_only(lab: Lab, root: bytes) -> None:
     bundle = lab.sign_image(digest_of(b"an artifact\n"), key=KEY, keyless=False)
     then = datetime(2001, 1, 1, tzinfo=UTC)
