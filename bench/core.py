@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from providers.policy import CertificateIdentity, Policy, StringMatch
+from providers.identity import CertificateIdentity, StringMatch
+from providers.policy import Policy
 from providers.scope import Scope
 from providers.static import StaticPolicyProvider, StaticTrustedMaterialProvider
 from providers.subject import Subject
@@ -28,14 +29,14 @@ _PATH = "bench/app"
 def core(store: Store, root: bytes, scope: str) -> Verifier:
     """A verifier as ``verifier.app`` assembles it, over ``store``, that asks for the lab's usual signer."""
     who = CertificateIdentity(StringMatch(IDENTITY), StringMatch(ISSUER))
-    policy = Policy(name="bench", scopes=(Scope.parse(scope),), certificate_identities=(who,))
+    policy = Policy.single(name="bench", scopes=(Scope.parse(scope),), certificate_identities=(who,))
     return _verifier(store, trusted(root), policy)
 
 
 def core_of_key(store: Store, key: TrustedKey, scope: str) -> Verifier:
     """The same, asking for a key and no log."""
     config = VerifierConfig.for_keys(unsafe_ignore_tlog=True)
-    policy = Policy("bench", (Scope.parse(scope),), keys=(key.name,), verifier_config=config)
+    policy = Policy.single("bench", (Scope.parse(scope),), keys=(key.name,), verifier_config=config)
     return _verifier(store, trusted(b"", key), policy)
 
 

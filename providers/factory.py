@@ -8,7 +8,8 @@ from typing import Any
 
 from .document import Document
 from .interfaces import PolicyProvider, TrustedMaterialProvider
-from .spec import Location, Spec, StaticPolicySpec, StaticTrustSpec, to_config, to_key, to_policy
+from .policy_spec import StaticPolicySpec, authorities_of, to_config, to_policy
+from .spec import Location, Spec, StaticTrustSpec, to_key
 from .static import StaticPolicyProvider, StaticTrustedMaterialProvider
 
 
@@ -63,21 +64,21 @@ def check_together(
     known = {key.name for material in materials for key in material.keys}
     rooted = any(material.trusted_root for material in materials)
     for index, policy in enumerate(spec.policies):
-        place = (*location, "policies", index)
-        for number, name in enumerate(policy.keys):
-            if name not in known:
+        for who, authority, place in authorities_of(policy, (*location, "policies", index)):
+            for number, name in enumerate(authority.keys):
+                if name not in known:
+                    raise document.error(
+                        (*place, "keys", number),
+                        f"{who!r} asks for key {name!r}, and no trusted key is called so",
+                        f"Trusted are {', '.join(sorted(known)) or 'none'}; see trustedMaterialProvider.keys.",
+                    )
+            if not rooted and (not authority.keys or to_config(authority).needs_trusted_root):
                 raise document.error(
-                    (*place, "keys", number),
-                    f"policy {policy.name!r} asks for key {name!r}, and no trusted key is called so",
-                    f"Trusted are {', '.join(sorted(known)) or 'none'}; see trustedMaterialProvider.keys.",
+                    place,
+                    f"{who!r} asks for what only a trusted root can vouch for, and there is none",
+                    "Name a trustedRoot; or, where keys are asked for, set verifierConfig.unsafeIgnoreTlog to true"
+                    " and require no timestamps.",
                 )
-        if not rooted and (not policy.keys or to_config(policy).needs_trusted_root):
-            raise document.error(
-                place,
-                f"policy {policy.name!r} asks for what only a trusted root can vouch for, and there is none",
-                "Name a trustedRoot; or, where keys are asked for, set verifierConfig.unsafeIgnoreTlog to true and"
-                " require no timestamps.",
-            )
 
 
 def policy_provider(spec: StaticPolicySpec, document: Document, location: Location) -> PolicyProvider:

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from providers.document import Document
-from providers.spec import Spec, StaticPolicySpec, StaticTrustSpec
+from providers.policy_spec import StaticPolicySpec
+from providers.spec import Spec, StaticTrustSpec
 
 API_VERSION = "pycosign.dev/v1alpha1"
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from providers import factory
 from providers.document import Document
 from providers.errors import ConfigurationError, InvalidReferenceError
+from providers.policy_spec import authorities_of
 from providers.reference import parse_repository
 
 from .app import Engines, Reach, RegistryStore, ready_engines, verifier_over
@@ -62,13 +63,14 @@ def _registries(spec: RegistrySpec, folder: Path) -> RegistryStore:
 def _warn_of_what_is_weakened(spec: VerifierSpec) -> None:
     """Say in the log what the operator has switched off; each is legitimate, and none should go unnoticed."""
     for policy in spec.policy_provider.policies:
-        if policy.unsafe_ignore_identities:
-            logger.warning("policy %s: unsafeIgnoreIdentities lets any signer pass", policy.name)
-        for field, value in policy.verifier_config.model_dump(by_alias=True).items():
-            if field in _WEAKER_WHEN_FALSE and value is False:
-                logger.warning("policy %s: %s is false", policy.name, field)
-            if field.startswith("unsafe") and value:
-                logger.warning("policy %s: %s is true", policy.name, field)
+        for name, authority, _ in authorities_of(policy, ()):
+            if authority.unsafe_ignore_identities:
+                logger.warning("policy %s: unsafeIgnoreIdentities lets any signer pass", name)
+            for field, value in authority.verifier_config.model_dump(by_alias=True).items():
+                if field in _WEAKER_WHEN_FALSE and value is False:
+                    logger.warning("policy %s: %s is false", name, field)
+                if field.startswith("unsafe") and value:
+                    logger.warning("policy %s: %s is true", name, field)
     for registry in spec.registry.plain_http:
         logger.warning("registry %s is spoken to in plain HTTP", registry)
 

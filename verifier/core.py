@@ -19,26 +19,28 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from providers.descriptor import Descriptor
 from providers.errors import UnavailableError, VerificationError
 from providers.interfaces import PolicyProvider, TrustedMaterialProvider
+from providers.platforms import Coverage
 from providers.policy import Policy
 from providers.reasons import ReasonCode
 from providers.subject import Subject
 from providers.trust import TrustedMaterial
 
 from .budget import Budget
-from .conclude import Artifact, Findings, Unproven, conclude, conclude_artifact
-from .cross_check import confirmed
+from .conclude import conclude, conclude_artifact
+from .cross_check import Confirmations
 from .discovery import Candidate, Discovery, Wanted
 from .engine import Engine, EvidenceError, VerifyOptions
 from .facts import SignatureFacts
+from .findings import Artifact, Examined, Findings, Unproven
 from .formats.entity import SignedEntity
 from .formats.layer import parse_layer, signature_digest
-from .formats.manifest import parse_manifest
+from .formats.manifest import INDEX_MEDIA_TYPES, parse_index, parse_manifest
 from .formats.signature_file import SignatureFile, parse_signature_file
 from .judge import judge
 from .results import PolicyVerdict, TrustUsed, ValidationResult, VerificationResult, VerifierInfo
@@ -53,6 +55,8 @@ logger = logging.getLogger(__name__)
 MAX_CANDIDATES = 64
 # cosign writes one bundle to a manifest; under a .sig tag there is one layer for each time somebody signed.
 MAX_SIGNATURES_PER_ARTIFACT = 64
+# Images for every architecture that Debian and Go build for have about a dozen.
+MAX_PLATFORMS = 32
 
 
 class Verifier:
@@ -100,11 +104,12 @@ class Verifier:
         findings = Findings(subject, time=self._clock())
         with _recording_obstacles(findings):
             if self._find_policies(findings, None):  # (1)
-                findings.descriptor = self._store.resolve(subject.reference, budget)  # (2)
-                policies = self._find_policies(findings, findings.descriptor)
-                question = Question(subject, findings.descriptor, policies, findings.time, budget)
-                for part, candidate in self._list(findings, question):  # (3)
-                    findings.add(self._examine(part, candidate))  # (4)
+                image = findings.image = Examined(self._store.resolve(subject.reference, budget))  # (2)
+                policies = self._find_policies(findings, image.descriptor)
+                question = Question(subject, image.descriptor, policies, findings.time, budget)
+                for examined, part in self._manifests(findings, image, question):
+                    for place, candidate in self._list(examined, part):  # (3)
+                        examined.add(self._examine(place, candidate))  # (4)
         return _answer(findings)  # (5)
 
     def validate_file(
@@ -114,12 +119,13 @@ class Verifier:
 
         The store has its content, where the signature cannot be checked without. Never raises for what it finds.
         """
-        findings = Findings(subject, descriptor=descriptor, time=self._clock())
+        file = Examined(descriptor)
+        findings = Findings(subject, time=self._clock(), image=file)
         with _recording_obstacles(findings):
             policies = self._find_policies(findings, descriptor)
             question = Question(subject, descriptor, policies, findings.time, budget)
             for signature in signatures if policies else ():
-                findings.add(self._examine_file(question, signature))
+                file.add(self._examine_file(question, signature))
         return _answer(findings)
 
     def verify(
@@ -133,12 +139,13 @@ class Verifier:
 
         Never raises for what it finds or cannot find.
         """
-        findings = Findings(subject, descriptor=subject_descriptor, time=self._clock())
+        image = Examined(subject_descriptor)
+        findings = Findings(subject, time=self._clock(), image=image)
         with _recording_obstacles(findings):
             policies = self._find_policies(findings, subject_descriptor)
             if policies:
                 question = Question(subject, subject_descriptor, policies, findings.time, budget)
-                findings.add(self._examine(question, Candidate(artifact_descriptor)))
+                image.add(self._examine(question, Candidate(artifact_descriptor)))
         result = conclude_artifact(findings, artifact_descriptor)
         named = f"{subject.reference.repository}@{subject_descriptor.digest} ({artifact_descriptor.digest})"
         _log(named, findings.policies, result.outcome, result.reason)
@@ -157,14 +164,49 @@ class Verifier:
             raise UnavailableError(ReasonCode.POLICY_UNAVAILABLE, "the policy provider failed") from error
         return findings.policies
 
-    def _list(self, findings: Findings, question: Question) -> Iterator[tuple[Question, Candidate]]:
+    def _manifests(
+        self, findings: Findings, image: Examined, question: Question
+    ) -> Iterator[tuple[Examined, Question]]:
+        """The manifests whose signatures the policies ask for: the subject itself, and those of its platforms
+        where it is an index and a policy wants them. Each has its share of the budget.
+        """
+        if question.wants_parts and image.descriptor.media_type in INDEX_MEDIA_TYPES:
+            findings.parts = self._parts(question)
+        manifests = [image] if question.wants_image or findings.parts is None else []
+        manifests += findings.parts or ()
+        for number, examined in enumerate(manifests):
+            share = question.budget.share(len(manifests) - number)
+            yield examined, replace(question, descriptor=examined.descriptor, budget=share)
+
+    def _parts(self, question: Question) -> tuple[Examined, ...]:
+        """The manifests of an image index. What describes others (BuildKit's attestations) runs nowhere."""
+        content = self._store.fetch(question.repository, question.descriptor, question.budget)
+        try:
+            index = parse_index(content, question.descriptor.media_type)
+        except VerificationError as error:
+            raise UnavailableError(ReasonCode.REGISTRY_INVALID_RESPONSE, error.message) from error
+        if index.unreadable:
+            raise UnavailableError(
+                ReasonCode.REGISTRY_INVALID_RESPONSE,
+                f"{index.unreadable} entries of the index cannot be read",
+            )
+        parts = {
+            descriptor.digest: Examined(descriptor, platform)
+            for descriptor, platform in zip(index.manifests, index.platforms, strict=True)
+            if platform != "unknown/unknown"
+        }
+        if len(parts) > MAX_PLATFORMS:
+            raise _more_than(MAX_PLATFORMS, "platforms are in the index")
+        return tuple(parts.values())
+
+    def _list(self, examined: Examined, question: Question) -> Iterator[tuple[Question, Candidate]]:
         """Every candidate, and the question to examine it for: that within its place's share of the budget.
 
         A place that fails, or never comes to an end, hides nothing at another.
         """
         places = self._discovery.places(question.repository, question.descriptor, question.wanted)
         for number, place in enumerate(places):
-            with _recording_obstacles(findings):
+            with _recording_obstacles(examined):
                 part = replace(question, budget=question.budget.share(len(places) - number))
                 for count, candidate in enumerate(place.candidates(self._store, part.budget)):
                     if count == MAX_CANDIDATES:
@@ -235,7 +277,7 @@ class Verifier:
             artifact.verifier = _info(engine)
             facts = engine.verify(options)
             if self._cross_check and question.satisfied_by(facts):
-                facts = confirmed(facts, options, self._cross_check)
+                facts = question.confirmations.confirm(facts, options, self._cross_check)
             artifact.signatures.append(facts)
         except EvidenceError as error:
             artifact.signatures.append(Unproven.of(unnamed, error, error.checks))
@@ -248,6 +290,11 @@ class Verifier:
         for engine in self._engines:
             if engine.takes(content, material):
                 return engine
+        if material.trusted_root if content.leaf_certificate else material.keys:
+            raise UnavailableError(
+                ReasonCode.ENGINE_UNAVAILABLE,
+                f"no engine in use takes a signature of type {content.media_type}",
+            )
         if content.leaf_certificate:
             raise VerificationError(
                 ReasonCode.CHAIN_UNTRUSTED,
@@ -279,6 +326,7 @@ class Question:
     policies: tuple[Policy, ...]
     time: datetime
     budget: Budget
+    confirmations: Confirmations = field(default_factory=Confirmations)
 
     @property
     def repository(self) -> str:
@@ -288,13 +336,34 @@ class Question:
     @property
     def wanted(self) -> frozenset[Wanted]:
         """What the policies ask for."""
-        return frozenset(
-            Wanted.SIGNATURE if policy.attestation is None else Wanted.ATTESTATION for policy in self.policies
+        wanted = set()
+        if any(policy.wants_signatures for policy in self.policies):
+            wanted.add(Wanted.SIGNATURE)
+        if any(policy.wants_attestations for policy in self.policies):
+            wanted.add(Wanted.ATTESTATION)
+        return frozenset(wanted)
+
+    @property
+    def wants_image(self) -> bool:
+        """Whether a policy asks for signatures of the subject itself, were it an index."""
+        return any(policy.platforms.coverage is Coverage.INDEX for policy in self.policies)
+
+    @property
+    def wants_parts(self) -> bool:
+        """Whether a policy asks about the manifests that an index lists."""
+        return any(
+            policy.platforms.coverage is not Coverage.INDEX or policy.denied.digests
+            for policy in self.policies
         )
 
     def satisfied_by(self, facts: SignatureFacts) -> bool:
-        """Whether one signature is enough for one of the policies."""
-        return any(judge(facts, policy, self.time).outcome is Outcome.ALLOWED for policy in self.policies)
+        """Whether one signature counts for anything that the policies ask for."""
+        return any(
+            judge(facts, demand, self.time).outcome is Outcome.ALLOWED
+            for policy in self.policies
+            for requirement in policy.requirements
+            for demand in policy.demands(requirement)
+        )
 
     def options(
         self, store: Store, artifact: Descriptor, content: SignedEntity, material: TrustedMaterial
@@ -313,7 +382,7 @@ class Question:
 
 
 @contextmanager
-def _recording_obstacles(findings: Findings) -> Iterator[None]:
+def _recording_obstacles(findings: Findings | Examined) -> Iterator[None]:
     """What keeps us from finding out more is kept beside what was found, which still counts."""
     try:
         yield

@@ -10,6 +10,7 @@ one that cannot say leaves it unchecked: who asked for a second opinion is not l
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sized
 from dataclasses import replace
 
@@ -29,13 +30,40 @@ _EVIDENCE: tuple[tuple[str, str, Callable[[SignatureFacts], Sized]], ...] = (
 )
 
 
+# A signer's signatures that are put to the other engines, for one request. Whoever may attach signatures can
+# attach variants of a genuine one, which differ in what is not signed; each costs a process.
+_EACH_SIGNER = 4
+
+
+class Confirmations:
+    """What was put to other engines for one request."""
+
+    def __init__(self) -> None:
+        self._asked: Counter[str] = Counter()
+
+    def confirm(
+        self, facts: SignatureFacts, options: VerifyOptions, engines: tuple[Engine, ...]
+    ) -> SignatureFacts:
+        """``confirmed``, for a bounded number of signatures of one signer.
+
+        Raises:
+            EvidenceError: ``engines-disagree``.
+            UnavailableError: ``limit-exceeded``; why an engine could not find out.
+        """
+        self._asked[facts.signer] += 1
+        if self._asked[facts.signer] > _EACH_SIGNER:
+            raise UnavailableError(
+                ReasonCode.LIMIT_EXCEEDED,
+                f"{_EACH_SIGNER} signatures of this signer were put to the other engine; this one was not",
+            )
+        return confirmed(facts, options, engines)
+
+
 def confirmed(facts: SignatureFacts, options: VerifyOptions, engines: tuple[Engine, ...]) -> SignatureFacts:
     """``facts``, with a check for each of ``engines``, which found the same.
 
     Raises:
-        EvidenceError: ``engines-disagree``, with the checks of ``facts`` and those of the engines up to the one
-        that
-            does.
+        EvidenceError: ``engines-disagree``, with the checks of ``facts`` and those of the engines up to that one.
         UnavailableError: ``engine-unavailable``, or why one of them could not find out.
     """
     for engine in engines:

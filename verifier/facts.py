@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -122,8 +122,9 @@ class SignatureFacts:
     """One signature whose cryptography holds and which binds the subject.
 
     ``predicate_type`` is that of the signed statement; empty for a plain message signature.
-    ``annotations`` are the signed ones. Lists hold only what was verified. ``checks`` holds every check made,
-    those that found too little included (an untrusted log is a failed check, and no entry in ``log_entries``).
+    ``annotations`` are the signed ones, ``statement`` is the signed in-toto statement, empty where it is none.
+    Lists hold only what was verified. ``checks`` holds every check made, those that found too little included (an
+    untrusted log is a failed check, and no entry in ``log_entries``).
 
     Either ``certificate`` says who signed, or ``key_id`` (hexadecimal SHA-256 of the SubjectPublicKeyInfo) and
     ``key_names`` do. Where no time is proven, ``windows`` say when the signature could have been made: when the
@@ -144,3 +145,11 @@ class SignatureFacts:
     key_names: tuple[KeyName, ...] = ()
     windows: tuple[Window, ...] = ()
     log_windows: tuple[tuple[Window, ...], ...] = ()
+    statement: bytes = field(default=b"", repr=False)
+
+    @property
+    def signer(self) -> str:
+        """What one signer's signatures have in common: the key, or the certificate's identity and issuer."""
+        if self.certificate is None:
+            return self.key_id
+        return f"{self.certificate.subject_alternative_name}\0{self.certificate.issuer}"

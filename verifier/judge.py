@@ -12,9 +12,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from providers.policy import CertificateIdentity, Policy
+from providers.authority import Authority
+from providers.errors import VerificationError
+from providers.identity import CertificateIdentity
 from providers.predicates import COSIGN_SIGN
 from providers.reasons import ReasonCode
+from providers.requirement import AttestationRequirement, Demand, DenyList, SigningTime
 from providers.verifier_config import VerifierConfig
 
 from .facts import (
@@ -27,6 +30,7 @@ from .facts import (
     SignatureFacts,
     Window,
 )
+from .formats.statement import parse_predicate
 from .printable import printable
 from .results import CosignVerificationResult
 from .verdict import Outcome
@@ -35,20 +39,25 @@ from .verdict import Outcome
 _SHOWN = 3
 
 
-def judge(facts: SignatureFacts, policy: Policy, time: datetime) -> CosignVerificationResult:
-    """The verdict on one signature under ``policy``, with every check made; ``time`` is that of the request.
+def judge(facts: SignatureFacts, demand: Demand, time: datetime) -> CosignVerificationResult:
+    """The verdict on one signature under ``demand``, with every check made; ``time`` is that of the request.
 
     All checks are made, so that an owner sees everything that is wrong; the reason is that of the failed one
     with the lowest number: what has to be mended first.
     """
-    known = _Known(bool(facts.timestamps), time, unsafe=policy.verifier_config.unsafe_use_current_time)
-    identity, keys, signer = _signer(facts, policy)
+    authority = demand.authority
+    config = authority.verifier_config
+    known = _Known(bool(facts.timestamps), time, unsafe=config.unsafe_use_current_time)
+    identity, keys, signer = _signer(facts, authority)
     judged = (
-        _kind(facts, policy),
-        *_evidence(facts, policy.verifier_config, known),
+        _kind(facts, demand.attestation),
+        *_evidence(facts, config, known),
         _validity(tuple(key.window for key in keys) or facts.windows, known),
         signer,
-        *_annotations(facts, policy),
+        *_denied(facts, demand.denied),
+        *_annotations(facts, authority),
+        *_age(facts, demand.signing_time, time),
+        *_conditions(facts, demand.attestation, time),
     )
     failed = [check.reason for check in judged if check.status is CheckStatus.FAIL]
     return CosignVerificationResult(
@@ -65,6 +74,7 @@ def judge(facts: SignatureFacts, policy: Policy, time: datetime) -> CosignVerifi
         predicate_type=facts.predicate_type,
         annotations=() if failed else facts.annotations,  # whoever does not count is not quoted at length
         checks=facts.checks + judged,
+        authority="" if failed else authority.name,
     )
 
 
@@ -83,18 +93,18 @@ class _Known:
         return self.proven or window.unbounded or (self.unsafe and window.contains(self.now))
 
 
-def _kind(facts: SignatureFacts, policy: Policy) -> Check:
+def _kind(facts: SignatureFacts, attestation: AttestationRequirement | None) -> Check:
     """An attestation never passes for a signature, nor a signature for an attestation, nor an attestation of
     another type for the one asked for (GHSA-vjxv-45g9-9296 is what happens otherwise).
     """
     is_signature = facts.predicate_type in ("", COSIGN_SIGN)
     kind = printable(facts.predicate_type, 200)
     found = "a signature" if is_signature else f"an attestation of type {kind}"
-    if policy.attestation is None:
+    if attestation is None:
         if is_signature:
             return _passed("kind", found)
         return _failed("kind", f"{found}; the policy asks for a signature", ReasonCode.NO_SIGNATURE)
-    asked = policy.attestation.predicate_types
+    asked = attestation.predicate_types
     wanted = printable(_some(asked, " or ") or "any", 200)
     text = f"{found}; the policy asks for an attestation of type {wanted}"
     if is_signature:
@@ -217,34 +227,81 @@ def _validity(windows: tuple[Window, ...], known: _Known) -> Check:
     return _failed(check, text, ReasonCode.TIME_OUTSIDE_VALIDITY)
 
 
-def _annotations(facts: SignatureFacts, policy: Policy) -> list[Check]:
+def _annotations(facts: SignatureFacts, authority: Authority) -> list[Check]:
     """Every annotation that the policy asks for must be signed; none asked for, no check."""
-    if not policy.annotations:
+    if not authority.annotations:
         return []
     signed = dict(facts.annotations)
     missing = [
         f"{name}={signed[name]} is signed, not {name}={value}" if name in signed else f"{name} is not signed"
-        for name, value in policy.annotations
+        for name, value in authority.annotations
         if signed.get(name) != value
     ]
     if missing:
         return [_failed("annotations", _some(missing, "; "), ReasonCode.ANNOTATION_MISMATCH)]
-    asked = _some((f"{name}={value}" for name, value in policy.annotations), ", ")
+    asked = _some((f"{name}={value}" for name, value in authority.annotations), ", ")
     return [_passed("annotations", f"signed: {asked}")]
 
 
+def _denied(facts: SignatureFacts, denied: DenyList) -> list[Check]:
+    """A signer on the list never counts, whoever else would take the signature."""
+    if not (denied.identities or denied.keys):
+        return []
+    listed = any(key.name in denied.keys for key in facts.key_names)
+    if facts.certificate is not None:
+        listed = any(_names(facts.certificate, identity) for identity in denied.identities)
+    if listed:
+        return [_failed("deny-list", "the operator has denied this signer", ReasonCode.DENY_LISTED)]
+    return [_passed("deny-list", "the signer is not on it")]
+
+
+def _age(facts: SignatureFacts, asked: SigningTime, now: datetime) -> list[Check]:
+    """Every proven time lies in the span that the policy allows; a new timestamp makes no old signature young."""
+    if not asked.asked:
+        return []
+    if not facts.timestamps:
+        return [_failed("age", "nothing proves when it was signed", ReasonCode.NO_TIMESTAMP)]
+    signed = min(stamp.time for stamp in facts.timestamps)
+    bounds = [bound for bound in (asked.earliest, now - asked.max_age if asked.max_age else None) if bound]
+    if signed < max(bounds):
+        text = f"signed at {signed}; the policy takes nothing from before {max(bounds)}"
+        return [_failed("age", text, ReasonCode.TOO_OLD)]
+    return [_passed("age", f"signed at {signed}, not before {max(bounds)}")]
+
+
+def _conditions(
+    facts: SignatureFacts, attestation: AttestationRequirement | None, time: datetime
+) -> list[Check]:
+    """What the predicate must say. A predicate that cannot be read says nothing."""
+    if attestation is None or not attestation.conditions:
+        return []
+    try:
+        predicate = parse_predicate(facts.statement)
+    except VerificationError as error:
+        return [_failed("condition", error.message, ReasonCode.CONDITION_NOT_MET)]
+    checks = []
+    for condition in attestation.conditions:
+        problem = condition.problem(predicate, facts.predicate_type, time)
+        if problem:
+            text = f"{condition.name}: {problem}"
+            checks.append(_failed("condition", text, ReasonCode.CONDITION_NOT_MET))
+        else:
+            checks.append(_passed("condition", condition.name))
+    return checks
+
+
 def _signer(
-    facts: SignatureFacts, policy: Policy
+    facts: SignatureFacts, authority: Authority
 ) -> tuple[CertificateIdentity | None, tuple[KeyName, ...], Check]:
     """Whom of the policy the signature is by: an identity, or a key, under each of its names there."""
-    if policy.keys:
-        keys = tuple(key for key in facts.key_names if key.name in policy.keys)
-        return None, keys, _key(facts, keys, policy)
-    identity, check = _identity(facts.certificate, policy)
+    if authority.keys:
+        keys = tuple(key for key in facts.key_names if key.name in authority.keys)
+        return None, keys, _key(facts, keys, authority)
+    identity, check = _identity(facts.certificate, authority)
     return identity, (), check
 
 
-def _key(facts: SignatureFacts, named: tuple[KeyName, ...], policy: Policy) -> Check:
+def _key(facts: SignatureFacts, named: tuple[KeyName, ...], authority: Authority) -> Check:
     """Whether one of the policy's keys made it."""
     if named:
         return _passed("identity", f"made with key {_some((key.name for key in named), ', ')}")
@@ -252,31 +309,31 @@ def _key(facts: SignatureFacts, named: tuple[KeyName, ...], policy: Policy) -> C
         who = f"the certificate of {facts.certificate.subject_alternative_name} by {facts.certificate.issuer}"
     else:
         who = f"key {_some((key.name for key in facts.key_names), ', ')}"
-    text = f"made with {printable(who, 250)}; the policy asks for key {_some(policy.keys, ' or ')}"
+    text = f"made with {printable(who, 250)}; the policy asks for key {_some(authority.keys, ' or ')}"
     return _failed("identity", text, ReasonCode.SIGNATURE_INVALID)
 
 
 def _identity(
-    certificate: CertificateSummary | None, policy: Policy
+    certificate: CertificateSummary | None, authority: Authority
 ) -> tuple[CertificateIdentity | None, Check]:
     """Whether the certificate names one of the policy's identities, and which."""
     if certificate is None:
         text = "signed with a key; the policy asks for a certificate that names an identity"
         return None, _failed("identity", text, ReasonCode.NO_CERTIFICATE)
-    if policy.unsafe_ignore_identities:
+    if authority.unsafe_ignore_identities:
         text = "the policy sets unsafeIgnoreIdentities: any signer passes"
         return None, Check("identity", CheckStatus.SKIPPED, text)
     found = printable(f"{certificate.subject_alternative_name} by {certificate.issuer}")
-    for identity in policy.certificate_identities:
+    for identity in authority.certificate_identities:
         if _names(certificate, identity):
             return identity, _passed("identity", found)
     # Bounded part by part: what a stranger wrote must not push out what was expected.
-    evidence = f"signed by {found}; expected {_expected(policy)}"
+    evidence = f"signed by {found}; expected {_expected(authority)}"
     return None, Check("identity", CheckStatus.FAIL, evidence, ReasonCode.IDENTITY_MISMATCH)
 
 
-def _expected(policy: Policy) -> str:
-    identities = policy.certificate_identities
+def _expected(authority: Authority) -> str:
+    identities = authority.certificate_identities
     patterns = any(
         match.regexp
         for identity in identities

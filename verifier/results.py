@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from providers.descriptor import Descriptor
-from providers.policy import CertificateIdentity, Mode
+from providers.identity import CertificateIdentity
+from providers.policy import Mode
 from providers.reasons import ReasonCode
 from providers.trust import TrustedMaterial
 
@@ -21,7 +22,8 @@ class CosignVerificationResult:
     """What was found out about one signature.
 
     ``certificate`` or ``key_id`` is set when the signature itself holds; ``verified_identity`` is the policy's
-    identity that matched, ``verified_key`` the name of its key,
+    identity that matched, ``verified_key`` the name of its key, ``authority``
+    the one that the signature counts for,
     ``annotations`` the signed ones of a signature that counts. ``checks`` explains the
     outcome either way.
     """
@@ -39,6 +41,7 @@ class CosignVerificationResult:
     annotations: tuple[tuple[str, str], ...] = ()
     checks: tuple[Check, ...] = ()
     verified_key: str = ""
+    authority: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,19 @@ class VerificationResult:
 
 
 @dataclass(frozen=True, slots=True)
+class RequirementVerdict:
+    """What became of one requirement of a policy: ``asked`` in words, the ``authorities`` that have signed, the
+    ``platform`` where not the subject itself had to be signed.
+    """
+
+    asked: str
+    outcome: Outcome
+    reason: ReasonCode
+    authorities: tuple[str, ...] = ()
+    platform: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyVerdict:
     """What one policy makes of the subject."""
 
@@ -97,6 +113,7 @@ class PolicyVerdict:
     reason: ReasonCode
     source: str
     revision: str
+    requirements: tuple[RequirementVerdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ class FromFile:
         policies = factory.policy_provider(
             self.spec.policy_provider, self.document, ("spec", "policyProvider")
         ).policies(subject, None)
-        if policies and not any(policy.attestation for policy in policies):
+        if policies and not any(policy.wants_attestations for policy in policies):
             raise ConfigurationError(
                 f"no policy that speaks for {printable(str(subject.reference))} asks for an attestation",
                 file=self.document.file,

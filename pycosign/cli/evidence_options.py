@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import click
 
-from providers.policy import CertificateIdentity
+from providers.identity import CertificateIdentity
 from providers.trust import TrustedKey
 from providers.verifier_config import VerifierConfig
 

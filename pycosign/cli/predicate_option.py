@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from providers.policy import AttestationRequirement
 from providers.predicates import PREDICATE_TYPES, predicate_type_of
+from providers.requirement import AttestationRequirement
 
 from .arguments import NamedText
 

@@ -9,8 +9,10 @@ from typing import Protocol
 
 import click
 
+from providers.identity import CertificateIdentity
 from providers.interfaces import TrustedMaterialProvider
-from providers.policy import AttestationRequirement, CertificateIdentity, Policy
+from providers.policy import Policy
+from providers.requirement import AttestationRequirement
 from providers.scope import Scope
 from providers.static import StaticPolicyProvider
 from providers.subject import Subject
@@ -138,7 +140,7 @@ def _policy(
             raise click.UsageError(
                 f"--annotations {name}={value} and {name}={wanted[name]} exclude each other."
             )
-    return Policy(
+    return Policy.single(
         name="command-line",
         scopes=(Scope.parse("*"),),
         certificate_identities=() if isinstance(signer, TrustedKey) else (signer,),

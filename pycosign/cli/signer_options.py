@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import click
 
 from providers.errors import ConfigurationError
-from providers.policy import CertificateIdentity, StringMatch
+from providers.identity import CertificateIdentity, StringMatch
 from providers.trust import HASHES, TrustedKey
 
 from .arguments import NamedText

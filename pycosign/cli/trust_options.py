@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 
+from providers.identity import CertificateIdentity
 from providers.pem import trusted_root_from_pem
-from providers.policy import CertificateIdentity
 from providers.static import StaticTrustedMaterialProvider
 from providers.trust import TrustedKey, TrustedMaterial
 from providers.verifier_config import VerifierConfig

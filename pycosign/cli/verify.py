@@ -8,7 +8,7 @@ from functools import partial
 
 import click
 
-from providers.policy import AttestationRequirement
+from providers.requirement import AttestationRequirement
 from verifier.app import LayoutStore
 from verifier.budget import Budget
 from verifier.store import ClosingStore

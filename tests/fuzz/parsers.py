@@ -11,7 +11,7 @@ from providers.descriptor import Descriptor, parse_digest
 from providers.document import Document
 from providers.errors import ConfigurationError, InvalidReferenceError, UnavailableError, VerificationError
 from providers.factory import policy_provider
-from providers.policy import StringMatch
+from providers.identity import StringMatch
 from providers.predicates import predicate_type_of
 from providers.reference import Reference, parse_registry, parse_repository
 from providers.scope import Scope

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 
-from providers.policy import AttestationRequirement, Policy
+from providers.policy import Policy
+from providers.requirement import AttestationRequirement
 from providers.scope import Scope
 from providers.static import StaticPolicyProvider, StaticTrustedMaterialProvider
 from providers.subject import Subject
@@ -152,7 +153,7 @@ class Desk:
         """Our verdict: signed with ``key``, no log asked for."""
         subject = Subject.parse(reference) if isinstance(reference, str) else reference
         trusted = TrustedKey(key, (self.folder / f"{key}.pub").read_bytes())
-        policy = Policy(
+        policy = Policy.single(
             name="release",
             scopes=(Scope.parse("*"),),
             keys=(key,),

@@ -44,7 +44,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_cosign_agrees_or_the_row_says_why_not(name: str, registries: Registries, home: Path) -> None:  # noqa: F811
+def test_cosign_agrees_or_the_row_says_why_not(name: str, registries: Registries, home: Path) -> None:
     case = BY_NAME[name]
     # Nothing of ours, no cache of trust, and no way to get any.
     scrubbed = {"HOME": str(home), "TUF_ROOT": str(home / "tuf"), "PATH": os.environ["PATH"]}

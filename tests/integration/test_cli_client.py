@@ -13,7 +13,8 @@ import grpc
 import pytest
 
 from providers.descriptor import Descriptor
-from providers.policy import CertificateIdentity, Policy, StringMatch
+from providers.identity import CertificateIdentity, StringMatch
+from providers.policy import Policy
 from providers.reasons import ReasonCode
 from providers.scope import Scope
 from providers.static import StaticPolicyProvider, StaticTrustedMaterialProvider
@@ -49,7 +50,7 @@ def registry(lab: Lab) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def client(lab: Lab, registry: str) -> Iterator[VerifierClient]:
     identity = CertificateIdentity(StringMatch(IDENTITY), StringMatch(ISSUER))
-    policy = Policy(
+    policy = Policy.single(
         name="release",
         scopes=(Scope.parse(f"{registry}/demo"),),
         certificate_identities=(identity,),

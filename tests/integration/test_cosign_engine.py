@@ -19,9 +19,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from providers.descriptor import Descriptor, digest_of
 from providers.errors import UnavailableError, VerificationError
-from providers.policy import AttestationRequirement, CertificateIdentity, Policy, StringMatch
+from providers.identity import CertificateIdentity, StringMatch
+from providers.policy import Policy
 from providers.predicates import predicate_type_of
 from providers.reasons import ReasonCode
+from providers.requirement import AttestationRequirement
 from providers.scope import Scope
 from providers.static import StaticPolicyProvider, StaticTrustedMaterialProvider
 from providers.subject import Subject
@@ -30,6 +32,7 @@ from providers.verifier_config import VerifierConfig
 from pycosign.lab import Lab, LegacyLayer, MemoryRegistry, attach_bundle, push_image
 from pycosign.lab.keys import SigningKey, spki_pem
 from tests.memory_store import MemoryStore
+from tests.single import demand_of
 from tests.tools import require_tool, shared_vectors
 from tests.unit.engines.world import OneArtifact, question
 from verifier.app import assemble
@@ -171,7 +174,7 @@ def _policy(case: dict[str, Any], given: dict[str, str]) -> Policy:
     if "attestation" in case["wants"]:
         asked["attestation"] = AttestationRequirement((predicate_type_of(given.get("--type", "custom")),))
     annotations = tuple(tuple(pair.split("=", 1)) for pair in given.get("-a", "").split())
-    return Policy("p", (Scope.parse("*"),), annotations=annotations, **asked)  # type: ignore[arg-type]  # pairs
+    return Policy.single("p", (Scope.parse("*"),), annotations=annotations, **asked)  # type: ignore[arg-type]  # pairs
 
 
 def _contents(
@@ -231,7 +234,7 @@ def _answers(engine: CosignEngine, case: dict[str, Any]) -> list[str]:
             continue
         options = replace(question(content, material, artifact), subject_descriptor=subject)
         try:
-            found.append(str(judge(engine.verify(options), policy, now).reason))
+            found.append(str(judge(engine.verify(options), demand_of(policy), now).reason))
         except (EvidenceError, UnavailableError) as error:
             found.append(str(error.reason))
     return found
@@ -594,7 +597,7 @@ def signed() -> tuple[Lab, Closing, Policy, TrustedMaterial]:
     image = push_image(registry, "app", tag="v1")
     bundle = lab.sign_image(image.digest, key=KEYS["p256"], keyless=False, log=None)
     attach_bundle(registry, "app", image, bundle)
-    policy = Policy(
+    policy = Policy.single(
         "p",
         (Scope.parse("*"),),
         keys=("k",),

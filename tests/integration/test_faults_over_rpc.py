@@ -8,7 +8,8 @@ from contextlib import contextmanager
 import pytest
 
 from providers.descriptor import digest_of
-from providers.policy import CertificateIdentity, Policy, StringMatch
+from providers.identity import CertificateIdentity, StringMatch
+from providers.policy import Policy
 from providers.reasons import ReasonCode
 from providers.scope import Scope
 from providers.static import StaticPolicyProvider, StaticTrustedMaterialProvider
@@ -29,7 +30,7 @@ CLIENT_SECONDS = 2.0
 def serving(registry: str) -> Iterator[VerifierClient]:
     """A server that trusts the lab and accepts anybody's signature of what ``registry`` holds."""
     anyone = CertificateIdentity(StringMatch(regexp=".+"), StringMatch(regexp=".+"))
-    policy = Policy(name="anyone", scopes=(Scope.parse(registry),), certificate_identities=(anyone,))
+    policy = Policy.single(name="anyone", scopes=(Scope.parse(registry),), certificate_identities=(anyone,))
     material = TrustedMaterial.of("lab", LAB.trusted_root(), LAB.clock())
     options = ServerOptions(address="127.0.0.1:0", notice_seconds=0, drain_seconds=5)
     with assemble(

@@ -22,11 +22,13 @@ from typing import Any
 
 import pytest
 
+from providers.identity import CertificateIdentity, StringMatch
 from providers.pem import trusted_root_from_pem
-from providers.policy import AttestationRequirement, CertificateIdentity, Policy, StringMatch
+from providers.policy import Policy
 from providers.predicates import predicate_type_of
 from providers.reasons import ReasonCode
 from providers.reference import Reference
+from providers.requirement import AttestationRequirement
 from providers.scope import Scope
 from providers.static import StaticPolicyProvider, StaticTrustedMaterialProvider
 from providers.subject import Subject
@@ -249,7 +251,7 @@ def _policy(told: argparse.Namespace) -> Policy:
         config = VerifierConfig.for_keys(
             unsafe_ignore_tlog=told.insecure_ignore_tlog, require_signed_timestamps=told.use_signed_timestamps
         )
-        return Policy(
+        return Policy.single(
             "case",
             scopes,
             keys=("the key",),
@@ -270,7 +272,7 @@ def _policy(told: argparse.Namespace) -> Policy:
         require_tlog_entries=not told.insecure_ignore_tlog,
         require_signed_timestamps=told.use_signed_timestamps,
     )
-    return Policy("case", scopes, (identity,), verifier_config=config, attestation=attestation)
+    return Policy.single("case", scopes, (identity,), verifier_config=config, attestation=attestation)
 
 
 def _ask(told: argparse.Namespace, env: dict[str, str]) -> ValidationResult:

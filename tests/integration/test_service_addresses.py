@@ -9,9 +9,9 @@ import pytest
 from providers.subject import Subject
 from pycosign.lab import Lab
 from tests.faulty_registry import FaultyRegistry
-from verifier.configured import from_configuration
 from verifier.budget import Budget
 from verifier.config import load
+from verifier.configured import from_configuration
 from verifier.verdict import Outcome
 
 _CONFIGURATION = """\

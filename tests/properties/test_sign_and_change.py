@@ -21,7 +21,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from providers.errors import VerificationError
-from providers.policy import AttestationRequirement, CertificateIdentity, Policy, StringMatch
+from providers.identity import CertificateIdentity, StringMatch
+from providers.policy import Policy
+from providers.requirement import AttestationRequirement
 from pycosign.lab import Lab, TrustWindows, Window
 from tests.properties.changes import any_change, at, edited, flipped, paths
 from tests.properties.proving import PARTS, proving
@@ -38,6 +40,7 @@ from tests.properties.ways import (
     Way,
     every_way,
 )
+from tests.single import changed, demand_of
 from tests.unit.engines.world import question
 from verifier.engines.keys import KeyEngine
 from verifier.engines.sigstore import Compiled, RootProver, SigstoreEngine
@@ -74,7 +77,7 @@ def verified(
 def answer(way: Way, files: Files, policy: Policy, artifact: bytes = ARTIFACT, **trust: Any) -> str:
     """The reason for the verdict of ``policy``."""
     try:
-        return str(judge(verified(way, files, artifact, **trust), policy, NOW).reason)
+        return str(judge(verified(way, files, artifact, **trust), demand_of(policy), NOW).reason)
     except VerificationError as error:
         return str(error.reason)
 
@@ -218,13 +221,13 @@ def test_another_question(way: Way) -> None:
     assert answer(way, files, policy, OTHER) != "ok"
     if way.signer == "key":
         assert answer(way, files, policy, kind="p384") == "signature-invalid"
-        assert answer(way, files, replace(policy, keys=("another",))) == "signature-invalid"
+        assert answer(way, files, changed(policy, keys=("another",))) == "signature-invalid"
     else:
         assert answer(way, files, policy, root=ELSEWHERE.trusted_root()) == "chain-untrusted"
-        assert answer(way, files, replace(policy, certificate_identities=(elsewhere,))) == "identity-mismatch"
+        assert answer(way, files, changed(policy, certificate_identities=(elsewhere,))) == "identity-mismatch"
     for what, root in RETIRED.items():
         assert (answer(way, files, policy, root=root) == "ok") is (what not in _needed(facts)), what
-    asked = replace(policy, annotations=(("env", "test"),))
+    asked = changed(policy, annotations=(("env", "test"),))
     assert answer(way, files, asked) == "annotation-mismatch"
     kind = None if way.attests else AttestationRequirement()
-    assert answer(way, files, replace(policy, attestation=kind)) in {"no-signature", "no-attestation"}
+    assert answer(way, files, changed(policy, attestation=kind)) in {"no-signature", "no-attestation"}

@@ -15,7 +15,9 @@ from typing import Any, Literal
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from providers.descriptor import Descriptor, digest_of
-from providers.policy import AttestationRequirement, CertificateIdentity, Policy, StringMatch
+from providers.identity import CertificateIdentity, StringMatch
+from providers.policy import Policy
+from providers.requirement import AttestationRequirement
 from providers.scope import Scope
 from providers.trust import TrustedMaterial
 from providers.verifier_config import VerifierConfig
@@ -159,7 +161,7 @@ class Way:
         )
         if facts is not None:
             asked = _all_of(facts)
-        return Policy(
+        return Policy.single(
             **{
                 "name": "test",
                 "scopes": (Scope.parse("*"),),

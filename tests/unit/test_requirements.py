@@ -19,7 +19,8 @@ import pytest
 
 from providers.descriptor import digest_of
 from providers.errors import ConfigurationError, UnavailableError, VerificationError
-from providers.policy import CertificateIdentity, Policy, StringMatch
+from providers.identity import CertificateIdentity, StringMatch
+from providers.policy import Policy
 from providers.reasons import ReasonCode
 from providers.reference import Reference
 from providers.scope import Scope
@@ -76,7 +77,11 @@ class World:
             engines=(ENGINE,),
             trust=StaticTrustedMaterialProvider(TrustedMaterial.of("lab", LAB.trusted_root(), LAB.clock())),
             policies=StaticPolicyProvider(
-                (Policy(name="p", scopes=(Scope.parse("reg.test"),), certificate_identities=(expected,)),)
+                (
+                    Policy.single(
+                        name="p", scopes=(Scope.parse("reg.test"),), certificate_identities=(expected,)
+                    ),
+                )
             ),
             clock=LAB.clock,
         )

@@ -183,6 +183,7 @@ class KeyEngine:
             key_id=key.signer.key_id,
             predicate_type=binding.predicate_type,
             annotations=binding.annotations,
+            statement=binding.statement,
             timestamps=timestamps,
             log_entries=log_entries,
             scts=(),

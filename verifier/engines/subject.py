@@ -24,6 +24,7 @@ class Binding:
 
     predicate_type: str
     annotations: tuple[tuple[str, str], ...]
+    statement: bytes = b""
 
 
 def bind(content: SignedContent, subject: Descriptor) -> Binding:
@@ -56,7 +57,7 @@ def _bind_statement(envelope: Envelope, subject: Descriptor) -> Binding:
         raise refusal(
             ReasonCode.MALFORMED, "the statement names the artifact twice, with different annotations"
         )
-    return Binding(statement.predicate_type, matching[0].annotations)
+    return Binding(statement.predicate_type, matching[0].annotations, envelope.payload)
 
 
 def _other_artifact(signed: list[str], subject: Descriptor) -> VerificationError:

@@ -58,10 +58,13 @@ class Index:
 
     An entry has a media type, digest, size and, where one can be read, an artifact type. Its annotations are
     left, unless they are asked for: in a listing they decide nothing, and whoever may push chooses them.
+    ``platforms`` are those of ``manifests``, one by one: ``os/architecture`` or ``os/architecture/variant``, empty
+    where an entry names none.
     """
 
     manifests: tuple[Descriptor, ...]
     unreadable: int
+    platforms: tuple[str, ...] = ()
 
 
 def _refuse(message: str) -> VerificationError:
@@ -186,10 +189,22 @@ def parse_index(data: bytes, media_type: str = "", *, annotated: bool = False) -
     # Go writes null for a list that was never filled.
     listed = [] if document["manifests"] is None else list_field(document, "manifests", limit=MAX_MANIFESTS)
     more = ("artifactType", "annotations") if annotated else ("artifactType",)
-    found, unreadable = [], 0
+    found, platforms, unreadable = [], [], 0
     for item in listed:
         try:
             found.append(_entry(item, more))
+            platforms.append(_platform(item))
         except VerificationError:
             unreadable += 1
-    return Index(tuple(found), unreadable)
+    return Index(tuple(found), unreadable, tuple(platforms))
+
+
+def _platform(document: Mapping[str, Any]) -> str:
+    """image-spec ``image-index.md``, platform. What cannot be read is none."""
+    platform = document.get("platform")
+    if not isinstance(platform, dict):
+        return ""
+    parts = [platform.get(name) for name in ("os", "architecture", "variant")]
+    if not all(isinstance(part, str) and part for part in parts[:2]):
+        return ""
+    return "/".join(part for part in parts if isinstance(part, str) and part)

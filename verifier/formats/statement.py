@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from providers.errors import VerificationError
 from providers.reasons import ReasonCode
@@ -73,6 +74,15 @@ def _read_subject(document: object) -> StatementSubject:
     if size > MAX_ANNOTATION_BYTES:
         raise _refuse(f"a subject has {size} bytes of annotations; at most {MAX_ANNOTATION_BYTES} are read")
     return StatementSubject(text_field(document, "name", default=""), sha256, tuple(texts))
+
+
+def parse_predicate(payload: bytes) -> dict[str, Any]:
+    """The predicate of a statement that ``parse_statement`` took.
+
+    Raises:
+        VerificationError: ``malformed``: it is no object.
+    """
+    return object_field(parse_object(payload, max_size=MAX_BUNDLE_SIZE, fold_case=False), "predicate")
 
 
 def parse_statement(payload: bytes) -> Statement:

@@ -11,12 +11,14 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from providers.errors import PycosignError, UnavailableError
-from providers.policy import CertificateIdentity, Mode, StringMatch
+from providers.identity import CertificateIdentity, StringMatch
+from providers.policy import Mode
 from providers.reasons import ReasonCode
 from verifier.facts import CertificateSummary, Check, CheckStatus, VerifiedLogEntry, VerifiedTimestamp
 from verifier.results import (
     CosignVerificationResult,
     PolicyVerdict,
+    RequirementVerdict,
     TrustUsed,
     ValidationResult,
     VerificationResult,
@@ -106,6 +108,17 @@ def _detail(message: pb.CosignVerificationResult) -> CosignVerificationResult:
             for check in message.checks
         ),
         verified_key=message.verified_key,
+        authority=message.authority,
+    )
+
+
+def _requirement(message: pb.RequirementVerdict) -> RequirementVerdict:
+    return RequirementVerdict(
+        asked=message.asked,
+        outcome=Outcome(message.outcome),
+        reason=ReasonCode(message.reason),
+        authorities=tuple(message.authorities),
+        platform=message.platform,
     )
 
 
@@ -157,6 +170,7 @@ def validation_result_from_message(message: pb.ValidationResult) -> ValidationRe
                 reason=ReasonCode(verdict.reason),
                 source=verdict.source,
                 revision=verdict.revision,
+                requirements=tuple(_requirement(requirement) for requirement in verdict.requirements),
             )
             for verdict in message.policies
         ),

@@ -12,7 +12,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from providers.descriptor import Descriptor
 from providers.errors import InvalidReferenceError
-from providers.policy import CertificateIdentity, Mode, StringMatch
+from providers.identity import CertificateIdentity, StringMatch
+from providers.policy import Mode
 from providers.reasons import ReasonCode
 from providers.subject import Operation
 from verifier.facts import CertificateSummary, Check, CheckStatus
@@ -197,6 +198,7 @@ def _detail_to_message(detail: CosignVerificationResult) -> pb.CosignVerificatio
         predicate_type=detail.predicate_type,
         annotations=dict(detail.annotations),
         verified_key=detail.verified_key,
+        authority=detail.authority,
     )
 
 
@@ -229,6 +231,16 @@ def _policy_to_message(verdict: PolicyVerdict) -> pb.PolicyVerdict:
         reason=reason_to_proto(verdict.reason),
         source=verdict.source,
         revision=verdict.revision,
+        requirements=[
+            pb.RequirementVerdict(
+                asked=requirement.asked,
+                outcome=outcome_to_proto(requirement.outcome),
+                reason=reason_to_proto(requirement.reason),
+                authorities=requirement.authorities,
+                platform=requirement.platform,
+            )
+            for requirement in verdict.requirements
+        ],
     )
 
 

@@ -423,6 +423,7 @@ class PolicyVerdict(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    REQUIREMENTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     mode: Global___Mode.ValueType
     outcome: Global___Outcome.ValueType
@@ -430,6 +431,10 @@ class PolicyVerdict(_message.Message):
     source: _builtins.str
     """Where the policy came from, and the revision of that source."""
     revision: _builtins.str
+    @_builtins.property
+    def requirements(self) -> _containers.RepeatedCompositeFieldContainer[Global___RequirementVerdict]:
+        """What became of each thing the policy asks for."""
+
     def __init__(
         self,
         *,
@@ -439,14 +444,53 @@ class PolicyVerdict(_message.Message):
         reason: Global___ReasonCode.ValueType = ...,
         source: _builtins.str = ...,
         revision: _builtins.str = ...,
+        requirements: _abc.Iterable[Global___RequirementVerdict] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["mode", b"mode", "name", b"name", "outcome", b"outcome", "reason", b"reason", "revision", b"revision", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mode", b"mode", "name", b"name", "outcome", b"outcome", "reason", b"reason", "requirements", b"requirements", "revision", b"revision", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PolicyVerdict: _TypeAlias = PolicyVerdict  # noqa: Y015
+
+@_typing.final
+class RequirementVerdict(_message.Message):
+    """What became of one requirement of a policy, for one manifest."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASKED_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    AUTHORITIES_FIELD_NUMBER: _builtins.int
+    PLATFORM_FIELD_NUMBER: _builtins.int
+    asked: _builtins.str
+    """In words: "signatures by 2 of 3 (ci, security, release)"."""
+    outcome: Global___Outcome.ValueType
+    reason: Global___ReasonCode.ValueType
+    platform: _builtins.str
+    """os/architecture, where a part of an image index had to be signed; empty for the subject itself."""
+    @_builtins.property
+    def authorities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The authorities that have signed, each with a signer of its own."""
+
+    def __init__(
+        self,
+        *,
+        asked: _builtins.str = ...,
+        outcome: Global___Outcome.ValueType = ...,
+        reason: Global___ReasonCode.ValueType = ...,
+        authorities: _abc.Iterable[_builtins.str] | None = ...,
+        platform: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "authorities", b"authorities", "outcome", b"outcome", "platform", b"platform", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequirementVerdict: _TypeAlias = RequirementVerdict  # noqa: Y015
 
 @_typing.final
 class TrustUsed(_message.Message):
@@ -604,6 +648,7 @@ class CosignVerificationResult(_message.Message):
     PREDICATE_TYPE_FIELD_NUMBER: _builtins.int
     ANNOTATIONS_FIELD_NUMBER: _builtins.int
     VERIFIED_KEY_FIELD_NUMBER: _builtins.int
+    AUTHORITY_FIELD_NUMBER: _builtins.int
     media_type: _builtins.str
     digest: _builtins.str
     """Digest of the signature itself."""
@@ -613,6 +658,8 @@ class CosignVerificationResult(_message.Message):
     """Type of the signed in-toto predicate; empty for a plain message signature."""
     verified_key: _builtins.str
     """The name of the policy's key that made it. Empty when none did."""
+    authority: _builtins.str
+    """The authority of the policy that the signature counts for. Empty when it counts for none."""
     @_builtins.property
     def signature(self) -> Global___SignatureSummary:
         """Who signed. Absent when the signature does not hold."""
@@ -648,10 +695,11 @@ class CosignVerificationResult(_message.Message):
         predicate_type: _builtins.str = ...,
         annotations: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         verified_key: _builtins.str = ...,
+        authority: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["signature", b"signature", "verified_identity", b"verified_identity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotations", b"annotations", "checks", b"checks", "digest", b"digest", "media_type", b"media_type", "outcome", b"outcome", "predicate_type", b"predicate_type", "reason", b"reason", "signature", b"signature", "verified_identity", b"verified_identity", "verified_key", b"verified_key", "verified_log_entries", b"verified_log_entries", "verified_timestamps", b"verified_timestamps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotations", b"annotations", "authority", b"authority", "checks", b"checks", "digest", b"digest", "media_type", b"media_type", "outcome", b"outcome", "predicate_type", b"predicate_type", "reason", b"reason", "signature", b"signature", "verified_identity", b"verified_identity", "verified_key", b"verified_key", "verified_log_entries", b"verified_log_entries", "verified_timestamps", b"verified_timestamps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

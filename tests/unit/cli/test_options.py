@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from providers.policy import CertificateIdentity, StringMatch
+from providers.identity import CertificateIdentity, StringMatch
 from providers.trust import TrustedKey
 from providers.verifier_config import VerifierConfig
 from pycosign.cli.evidence_options import EvidenceOptions, dangers_of, evidence_of

@@ -10,13 +10,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from providers.descriptor import Descriptor, digest_of
-from providers.policy import AttestationRequirement, Policy
+from providers.policy import Policy
 from providers.reasons import ReasonCode
+from providers.requirement import AttestationRequirement
 from providers.scope import Scope
 from providers.trust import TrustedKey, TrustedMaterial
 from providers.verifier_config import VerifierConfig
 from pycosign.lab import Lab, LegacyLayer
 from pycosign.lab.keys import Scheme, SigningKey, spki_pem
+from tests.single import demand_of
 from tests.unit.engines.world import ARTIFACT, question
 from verifier.engine import EvidenceError
 from verifier.engines.evidence import OF_KEYS
@@ -87,7 +89,7 @@ def key_policy(*, attestation: bool = False, annotations: Any = (), **config: An
     """The default policy for a key: a log entry, and no more."""
     wanted = AttestationRequirement((PREDICATE,)) if attestation else None
     settings = VerifierConfig(**{"require_observer_timestamps": False, "require_scts": False, **config})
-    return Policy(
+    return Policy.single(
         "test",
         (Scope.parse("*"),),
         keys=(NAME,),
@@ -150,4 +152,4 @@ def refused(keys: KeyEngine, entity: SignedEntity, material: TrustedMaterial) ->
 def verdict(facts: SignatureFacts, **config: Any) -> str:
     """The reason under the default policy for a key, or one with another configuration."""
     asked = key_policy(attestation=facts.predicate_type == PREDICATE, **config)
-    return str(judge(facts, asked, NOW).reason)
+    return str(judge(facts, demand_of(asked), NOW).reason)

@@ -12,12 +12,14 @@ import pytest
 
 from providers.descriptor import Descriptor, digest_of
 from providers.errors import VerificationError
-from providers.policy import AttestationRequirement, Policy
+from providers.policy import Policy
 from providers.predicates import predicate_type_of
 from providers.reasons import ReasonCode
+from providers.requirement import AttestationRequirement
 from providers.scope import Scope
 from providers.trust import TrustedKey, TrustedMaterial
 from providers.verifier_config import VerifierConfig
+from tests.single import demand_of
 from tests.tools import shared_vectors
 from tests.unit.engines.world import question
 from verifier.engines.keys import KeyEngine
@@ -88,7 +90,7 @@ class Command:
             for flag, word in zip(self.words, self.words[1:], strict=False)
             if flag == "-a"
         ]
-        return Policy(
+        return Policy.single(
             "test",
             (Scope.parse("*"),),
             keys=("the key",),
@@ -146,7 +148,7 @@ def _answer(entity: SignedEntity, command: Command, engines: tuple[Any, ...]) ->
     asked = question(entity, command.material, _artifact(command.case))
     engine = next(engine for engine in engines if engine.takes(entity, asked.trusted_material))
     try:
-        return judge(engine.verify(asked), command.policy, NOW).reason
+        return judge(engine.verify(asked), demand_of(command.policy), NOW).reason
     except VerificationError as error:
         return error.reason
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from providers.descriptor import Descriptor, digest_of
-from providers.policy import AttestationRequirement, Policy
+from providers.policy import Policy
 from providers.reference import Reference
+from providers.requirement import AttestationRequirement
 from providers.scope import Scope
 from providers.static import StaticPolicyProvider, StaticTrustedMaterialProvider
 from providers.subject import Subject
@@ -36,7 +37,7 @@ _ENGINES = (SigstoreEngine(_COMPILED), KeyEngine(lambda: RootProver(_COMPILED)))
 
 def _policy(name: str, keys: tuple[TrustedKey, ...]) -> Policy:
     """The default policy for keys, or for certificates, whoever they name."""
-    return Policy(
+    return Policy.single(
         name="p",
         scopes=(Scope.parse("*"),),
         keys=tuple(key.name for key in keys),

@@ -5,13 +5,16 @@ from __future__ import annotations
 import pytest
 
 from providers.errors import ConfigurationError, InvalidReferenceError
-from providers.policy import AttestationRequirement, CertificateIdentity, Policy, StringMatch, select
+from providers.identity import CertificateIdentity, StringMatch
+from providers.policy import Policy, select
 from providers.predicates import COSIGN_SIGN, PREDICATE_TYPES, predicate_type_of
 from providers.reference import Reference
+from providers.requirement import AttestationRequirement
 from providers.scope import Scope
 from providers.static import StaticPolicyProvider
 from providers.subject import Operation, Subject
 from providers.verifier_config import VerifierConfig
+from tests.single import authority_of
 
 FOR_KEYS = VerifierConfig.for_keys()
 ANYONE = CertificateIdentity(StringMatch(regexp=".+"), StringMatch(regexp=".+"))
@@ -131,7 +134,7 @@ def _policy(**changes: object) -> Policy:
         "scopes": (Scope.parse("*"),),
         "certificate_identities": (ANYONE,),
     }
-    return Policy(**(fields | changes))  # type: ignore[arg-type]  # a table of fields
+    return Policy.single(**(fields | changes))  # type: ignore[arg-type]  # a table of fields
 
 
 @pytest.mark.parametrize(
@@ -161,7 +164,7 @@ def test_a_policy_that_means_nothing_or_anything_is_refused(changes: dict[str, o
 
 def test_a_policy_may_ask_for_keys() -> None:
     asked = _policy(certificate_identities=(), keys=("k",), verifier_config=FOR_KEYS)
-    assert asked.keys == ("k",)
+    assert authority_of(asked).keys == ("k",)
 
 
 @pytest.mark.parametrize("uri", [COSIGN_SIGN, "spdxjson", "", "no uri", "a b:c", "\n:"])

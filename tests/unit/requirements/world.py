@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from providers.policy import AttestationRequirement, CertificateIdentity, Policy, StringMatch
+from providers.identity import CertificateIdentity, StringMatch
+from providers.policy import Policy
 from providers.predicates import PREDICATE_TYPES
 from providers.reasons import ReasonCode
+from providers.requirement import AttestationRequirement
 from providers.scope import Scope
 from providers.static import StaticPolicyProvider, StaticTrustedMaterialProvider
 from providers.subject import Subject
@@ -167,7 +169,7 @@ def policy_for(way: Way, **changes: Any) -> Policy:
         "attestation": AttestationRequirement() if way.form == "att" else None,
         "verifier_config": VerifierConfig(**(usual | changes.pop("config", {}))),
     }
-    return Policy(**(fields | changes))
+    return Policy.single(**(fields | changes))
 
 
 # The log entry that a signature comes with. The older forms store it in an annotation, by other names.

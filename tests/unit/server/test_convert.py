@@ -12,7 +12,8 @@ from google.protobuf.descriptor import EnumDescriptor
 
 from providers.descriptor import Descriptor
 from providers.errors import InvalidReferenceError, UnavailableError
-from providers.policy import CertificateIdentity, Mode, StringMatch
+from providers.identity import CertificateIdentity, StringMatch
+from providers.policy import Mode
 from providers.reasons import ReasonCode
 from providers.subject import Operation
 from tests.unit.server.fakes import DIGEST, MOMENT
@@ -20,6 +21,7 @@ from verifier.facts import CertificateSummary, Check, CheckStatus, VerifiedLogEn
 from verifier.results import (
     CosignVerificationResult,
     PolicyVerdict,
+    RequirementVerdict,
     TrustUsed,
     ValidationResult,
     VerificationResult,
@@ -58,6 +60,7 @@ DETAIL = CosignVerificationResult(
     predicate_type="https://slsa.dev/provenance/v1",
     annotations=(("k", "v"), ("l", "w")),
     verified_key="release",
+    authority="ci",
     checks=(
         Check("identity", CheckStatus.SKIPPED, "ignored", ReasonCode.OK),
         Check("log", CheckStatus.FAIL, "nobody's log", ReasonCode.LOG_UNTRUSTED),
@@ -76,6 +79,12 @@ RESULT = VerificationResult(
     "r1",
     (TrustUsed("file", DIGEST, MOMENT),),
 )
+REQUIREMENT = RequirementVerdict(
+    "signatures by 1 of 1 (ci)", Outcome.ALLOWED, ReasonCode.OK, ("ci",), "linux/arm64"
+)
+VERDICT = PolicyVerdict(
+    "release", Mode.WARN, Outcome.REFUSED, ReasonCode.TOO_OLD, "file", "r1", (REQUIREMENT,)
+)
 VALIDATION = ValidationResult(
     outcome=Outcome.REFUSED,
     admitted=True,
@@ -84,7 +93,11 @@ VALIDATION = ValidationResult(
     reference="docker.io/library/nginx:1",
     subject=DESCRIPTOR,
     warnings=("would be refused", "twice"),
-    policies=(PolicyVerdict("release", Mode.WARN, Outcome.REFUSED, ReasonCode.TOO_OLD, "file", "r1"),),
+    policies=(
+        PolicyVerdict(
+            "release", Mode.WARN, Outcome.REFUSED, ReasonCode.TOO_OLD, "file", "r1", (REQUIREMENT,)
+        ),
+    ),
     trust=(TrustUsed("file", DIGEST, MOMENT),),
     results=(RESULT,),
     policy_revision="r1",
@@ -146,6 +159,7 @@ ONLY_SENT = {  # about the call
         (VerificationResult, pb.VerificationResult.DESCRIPTOR),
         (CosignVerificationResult, pb.CosignVerificationResult.DESCRIPTOR),
         (PolicyVerdict, pb.PolicyVerdict.DESCRIPTOR),
+        (RequirementVerdict, pb.RequirementVerdict.DESCRIPTOR),
         (TrustUsed, pb.TrustUsed.DESCRIPTOR),
         (VerifierInfo, pb.VerifierInfo.DESCRIPTOR),
         (Descriptor, pb.Descriptor.DESCRIPTOR),
@@ -193,6 +207,7 @@ def test_every_field_of_the_full_message_is_set() -> None:
         for one in (
             message,
             message.policies[0],
+            message.policies[0].requirements[0],
             message.trust[0],
             message.results[0],
             message.results[0].detail[0],

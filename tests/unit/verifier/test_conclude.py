@@ -13,14 +13,17 @@ from hypothesis import strategies as st
 
 from providers.descriptor import Descriptor
 from providers.errors import UnavailableError
-from providers.policy import AttestationRequirement, Mode, Policy
+from providers.policy import Mode, Policy
 from providers.predicates import COSIGN_SIGN, PREDICATE_TYPES
 from providers.reasons import ReasonCode
+from providers.requirement import AttestationRequirement
 from providers.subject import Subject
 from providers.verifier_config import VerifierConfig
+from tests.single import authority_of, demand_of
 from tests.unit.verifier.world import FACTS, NOW, RELEASE, STRANGER, A, C, R, policy
-from verifier.conclude import Artifact, Findings, Unproven, conclude
+from verifier.conclude import conclude
 from verifier.facts import KeyName, SignatureFacts, Window
+from verifier.findings import Artifact, Examined, Findings, Unproven
 from verifier.verdict import Outcome, any_of
 
 ALWAYS, ENDED = Window(None, None), Window(None, NOW.replace(year=2020))
@@ -94,20 +97,21 @@ asked = st.lists(policies(), max_size=3)
 def counts(found: SignatureFacts, asking: Policy) -> bool:
     """The requirement itself, for the kinds of policies made above."""
     timed = bool(found.timestamps)
-    if asking.keys:
-        by = [key for key in found.key_names if key.name in asking.keys]
+    authority, attestation = authority_of(asking), demand_of(asking).attestation
+    if authority.keys:
+        by = [key for key in found.key_names if key.name in authority.keys]
         trusted = bool(by) and (timed or any(key.window == ALWAYS for key in by))
     else:
         certificate = found.certificate
         trusted = certificate is not None and certificate == FACTS.certificate and timed and bool(found.scts)
-    if asking.attestation is None:
+    if attestation is None:
         kind = found.predicate_type in ("", COSIGN_SIGN)
-    elif asking.attestation.predicate_types:
+    elif attestation.predicate_types:
         kind = found.predicate_type == SPDX
     else:
         kind = found.predicate_type in (SPDX, CUSTOM)
-    logged = bool(found.log_entries) or not asking.verifier_config.require_tlog_entries
-    return trusted and kind and logged and set(asking.annotations) <= set(found.annotations)
+    logged = bool(found.log_entries) or not authority.verifier_config.require_tlog_entries
+    return trusted and kind and logged and set(authority.annotations) <= set(found.annotations)
 
 
 def definition(listed: Iterable[Artifact], asking: Policy, obstacle: UnavailableError | None) -> Outcome:
@@ -120,8 +124,11 @@ def definition(listed: Iterable[Artifact], asking: Policy, obstacle: Unavailable
 
 
 def found(listed: list[Artifact], asking: list[Policy], obstacle: UnavailableError | None) -> Findings:
+    image = Examined(
+        Descriptor("application/x", "sha256:" + "0" * 64, 1), artifacts=listed, obstacle=obstacle
+    )
     return Findings(
-        Subject.parse("reg.test/app"), NOW, policies=tuple(asking), artifacts=listed, obstacle=obstacle
+        Subject.parse("reg.test/app"), NOW, policies=tuple(asking), image=image, obstacle=obstacle
     )
 
 
@@ -191,5 +198,5 @@ def test_the_reason_is_that_of_the_signature_that_got_furthest(
     if reasons:
         assert result.reason is max(reasons)
     else:
-        nothing = ReasonCode.NO_ATTESTATION if asking.attestation else ReasonCode.NO_SIGNATURE
+        nothing = ReasonCode.NO_ATTESTATION if asking.wants_attestations else ReasonCode.NO_SIGNATURE
         assert result.reason is nothing

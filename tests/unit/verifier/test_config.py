@@ -13,13 +13,16 @@ import yaml
 from providers import factory
 from providers.document import Document
 from providers.errors import ConfigurationError
+from providers.identity import CLAIMS
 from providers.interfaces import PolicyProvider
-from providers.policy import CLAIMS, AttestationRequirement, Mode, Policy
+from providers.policy import Mode, Policy
 from providers.predicates import COSIGN_SIGN, PREDICATE_TYPES
+from providers.requirement import AttestationRequirement
 from providers.subject import Operation, Subject
 from providers.verifier_config import VerifierConfig
 from pycosign.lab import Lab
 from pycosign.lab.identity import CLAIMS as LAB_CLAIMS
+from tests.single import authority_of, demand_of
 from verifier.config import ServerSpec, json_schema, load
 from verifier.configured import from_configuration
 from verifier.server.convert import CLAIM_FIELDS
@@ -107,10 +110,11 @@ def test_every_field_of_a_policy_is_read(folder: Path) -> None:
     (policy,) = read(folder, text).policies(Subject.parse("ghcr.io/org/app", "prod", "CREATE"), None)
     assert policy.mode is Mode.WARN
     assert policy.operations == (Operation.CREATE, Operation.UPDATE)
-    assert not policy.verifier_config.require_scts
-    assert policy.verifier_config.require_signed_timestamps
-    assert policy.verifier_config.tlog_entries_threshold == 2
-    assert [name for name, _ in policy.certificate_identities[0].claims] == ["githubWorkflowRepository"]
+    authority = authority_of(policy)
+    assert not authority.verifier_config.require_scts
+    assert authority.verifier_config.require_signed_timestamps
+    assert authority.verifier_config.tlog_entries_threshold == 2
+    assert [name for name, _ in authority.certificate_identities[0].claims] == ["githubWorkflowRepository"]
 
 
 def test_keys_annotations_and_attestations_are_read(folder: Path) -> None:
@@ -119,10 +123,13 @@ def test_keys_annotations_and_attestations_are_read(folder: Path) -> None:
         + "        annotations: {env: prod, a: b}\n        attestation: {predicateTypes: [spdxjson, 'u:x']}\n"
     )
     (policy,) = read(folder, text).policies(Subject.parse("ghcr.io/org/app"), None)
-    assert policy.keys == ("k",)
-    assert policy.annotations == (("a", "b"), ("env", "prod"))
-    assert policy.attestation == AttestationRequirement((PREDICATE_TYPES["spdxjson"], "u:x"))
-    assert _policy(folder, WITH_KEYS + "        attestation: {}\n").attestation == AttestationRequirement()
+    assert authority_of(policy).keys == ("k",)
+    assert authority_of(policy).annotations == (("a", "b"), ("env", "prod"))
+    assert demand_of(policy).attestation == AttestationRequirement((PREDICATE_TYPES["spdxjson"], "u:x"))
+    assert (
+        demand_of(_policy(folder, WITH_KEYS + "        attestation: {}\n")).attestation
+        == AttestationRequirement()
+    )
 
 
 def _policy(folder: Path, text: str) -> Policy:
@@ -160,7 +167,7 @@ def test_what_is_not_said_depends_on_who_signs(
     text = WITH_KEYS.replace("{unsafeIgnoreTlog: true}", said)
     if not keys:
         text = GOOD.replace("\n          requireSCTs: true", f" {said}")
-    assert _policy(folder, text).verifier_config == means
+    assert authority_of(_policy(folder, text)).verifier_config == means
 
 
 @pytest.mark.parametrize(
@@ -175,7 +182,7 @@ def test_what_is_not_said_depends_on_who_signs(
 def test_what_keys_cannot_have_is_refused(folder: Path, said: str, says: str) -> None:
     text = WITH_KEYS.replace("{unsafeIgnoreTlog: true}", said)
     if not says:
-        assert _policy(folder, text).verifier_config.require_tlog_entries
+        assert authority_of(_policy(folder, text)).verifier_config.require_tlog_entries
         return
     with pytest.raises(ConfigurationError, match=says) as caught:
         read(folder, text)

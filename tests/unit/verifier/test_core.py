@@ -10,7 +10,8 @@ import pytest
 
 from providers.descriptor import Descriptor
 from providers.errors import UnavailableError
-from providers.policy import CertificateIdentity, Mode, Policy, StringMatch
+from providers.identity import CertificateIdentity, StringMatch
+from providers.policy import Mode, Policy
 from providers.reasons import ReasonCode
 from providers.static import StaticPolicyProvider, StaticTrustedMaterialProvider
 from providers.subject import Subject

@@ -16,8 +16,9 @@ import pytest
 
 from providers.descriptor import Descriptor, digest_of
 from providers.errors import UnavailableError
-from providers.policy import AttestationRequirement, Policy
+from providers.policy import Policy
 from providers.reasons import ReasonCode
+from providers.requirement import AttestationRequirement
 from providers.static import StaticPolicyProvider, StaticTrustedMaterialProvider
 from providers.subject import Subject
 from pycosign.lab import LegacyLayer, attach_legacy, attach_oci11, push_artifact, push_index

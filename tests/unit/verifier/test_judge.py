@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from providers.policy import AttestationRequirement, CertificateIdentity, Policy, StringMatch
+from providers.identity import CertificateIdentity, StringMatch
+from providers.policy import Policy
 from providers.predicates import PREDICATE_TYPES
 from providers.reasons import ReasonCode
+from providers.requirement import AttestationRequirement
 from providers.verifier_config import VerifierConfig
+from tests.single import demand_of
 from tests.unit.verifier.world import (
     FACTS,
     NOW,
@@ -74,7 +77,7 @@ def _asking_for_the_key(**changes: object) -> Policy:
 
 def by_key(facts: SignatureFacts, **changes: object) -> CosignVerificationResult:
     """The judgement of a policy that asks for the key called release, without log."""
-    return judge(facts, _asking_for_the_key(**changes), NOW)
+    return judge(facts, demand_of(_asking_for_the_key(**changes)), NOW)
 
 
 def _named(san: str, issuer: str) -> CertificateIdentity:
@@ -150,7 +153,7 @@ def _named(san: str, issuer: str) -> CertificateIdentity:
 def test_facts_are_judged_by_distinct_counts_and_identity(
     facts: SignatureFacts, config: dict[str, object], reason: ReasonCode
 ) -> None:
-    result = judge(facts, policy(verifier_config=VerifierConfig(**config)), NOW)  # type: ignore[arg-type]  # a table
+    result = judge(facts, demand_of(policy(verifier_config=VerifierConfig(**config))), NOW)  # type: ignore[arg-type]  # a table
     assert result.reason is reason
     assert result.outcome is (A if reason is ReasonCode.OK else R)
 
@@ -173,13 +176,14 @@ def test_facts_are_judged_by_distinct_counts_and_identity(
 )
 def test_every_part_of_an_identity_must_match(identity: CertificateIdentity) -> None:
     assert (
-        judge(FACTS, policy(certificate_identities=(identity,)), NOW).reason is ReasonCode.IDENTITY_MISMATCH
+        judge(FACTS, demand_of(policy(certificate_identities=(identity,))), NOW).reason
+        is ReasonCode.IDENTITY_MISMATCH
     )
 
 
 def test_ignored_identities_are_reported_as_a_skipped_check() -> None:
     lax = policy(certificate_identities=(), unsafe_ignore_identities=True)
-    result = judge(STRANGER, lax, NOW)
+    result = judge(STRANGER, demand_of(lax), NOW)
     assert result.outcome is A
     assert result.verified_identity is None
     (check,) = [check for check in result.checks if check.id == "identity"]
@@ -189,15 +193,18 @@ def test_ignored_identities_are_reported_as_a_skipped_check() -> None:
 def test_annotations_are_told_of_signatures_that_count_only() -> None:
     """Anybody may sign a long text; it is not repeated for every policy."""
     annotated = replace(FACTS, annotations=(("env", "prod"),))
-    assert judge(annotated, policy(), NOW).annotations == (("env", "prod"),)
+    assert judge(annotated, demand_of(policy()), NOW).annotations == (("env", "prod"),)
     stranger = replace(STRANGER, annotations=(("env", "prod"),))
-    assert judge(stranger, policy(), NOW).annotations == ()
+    assert judge(stranger, demand_of(policy()), NOW).annotations == ()
 
 
 def test_any_signer_is_any_certificate_and_not_a_key() -> None:
     """Whoever ignores identities trusts the authorities of the root; a key is trusted by name."""
     lax = policy(certificate_identities=(), unsafe_ignore_identities=True)
-    assert judge(replace(BY_KEY, timestamps=FACTS.timestamps), lax, NOW).reason is ReasonCode.NO_CERTIFICATE
+    assert (
+        judge(replace(BY_KEY, timestamps=FACTS.timestamps), demand_of(lax), NOW).reason
+        is ReasonCode.NO_CERTIFICATE
+    )
 
 
 # Keys
@@ -277,7 +284,7 @@ def test_a_certificate_without_a_proven_time(window: Window | None, unsafe: bool
         require_observer_timestamps=not unsafe, require_tlog_entries=False, unsafe_use_current_time=unsafe
     )
     facts = replace(FACTS, timestamps=(), windows=(window,) if window else ())
-    assert judge(facts, policy(verifier_config=config), NOW).reason is reason
+    assert judge(facts, demand_of(policy(verifier_config=config)), NOW).reason is reason
 
 
 @pytest.mark.parametrize(
@@ -296,9 +303,9 @@ def test_a_log_that_is_no_longer_trusted_vouches_for_nothing_without_a_time(
     """Whoever has its retired key makes entries to this day."""
     facts = replace(BY_KEY, log_entries=_entries("log"), log_windows=windows)
     asked = policy(certificate_identities=(), keys=("release",), verifier_config=VerifierConfig.for_keys())
-    assert judge(facts, asked, time).reason is reason
+    assert judge(facts, demand_of(asked), time).reason is reason
     timed = replace(facts, timestamps=_stamps("t"))  # the engine held the log's key against this time
-    assert judge(timed, asked, time).reason is ReasonCode.OK
+    assert judge(timed, demand_of(asked), time).reason is ReasonCode.OK
 
 
 # What was signed
@@ -325,7 +332,7 @@ def test_signatures_and_attestations_are_never_taken_for_each_other(
     signed: str, asked: tuple[str, ...] | None, reason: ReasonCode
 ) -> None:
     attestation = None if asked is None else AttestationRequirement(asked)
-    result = judge(replace(FACTS, predicate_type=signed), policy(attestation=attestation), NOW)
+    result = judge(replace(FACTS, predicate_type=signed), demand_of(policy(attestation=attestation)), NOW)
     assert result.reason is reason
 
 
@@ -347,7 +354,7 @@ def test_every_annotation_asked_for_must_be_signed(
 ) -> None:
     for facts, ask in ((FACTS, policy), (BY_KEY, _asking_for_the_key)):
         annotated = replace(facts, annotations=tuple(sorted(signed.items())))
-        assert judge(annotated, ask(annotations=tuple(asked.items())), NOW).reason is reason
+        assert judge(annotated, demand_of(ask(annotations=tuple(asked.items()))), NOW).reason is reason
 
 
 def test_the_reason_is_what_has_to_be_mended_first() -> None:
@@ -372,7 +379,10 @@ def test_what_strangers_write_never_pushes_out_what_was_expected() -> None:
     loud = replace(
         FACTS, certificate=replace(certificate, subject_alternative_name="x" * 5000, issuer="\n" * 9)
     )
-    for result, expected in ((judge(loud, policy(), NOW), str(RELEASE)), (by_key(loud), "key release")):
+    for result, expected in (
+        (judge(loud, demand_of(policy()), NOW), str(RELEASE)),
+        (by_key(loud), "key release"),
+    ):
         (check,) = [check for check in result.checks if check.id == "identity"]
         assert expected in check.evidence
         assert check.evidence.isprintable()

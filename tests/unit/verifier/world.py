@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from providers.policy import CertificateIdentity, Policy, StringMatch
+from providers.identity import CertificateIdentity, StringMatch
+from providers.policy import Policy
 from providers.predicates import COSIGN_SIGN
 from providers.reasons import ReasonCode
 from providers.scope import Scope
@@ -128,7 +129,7 @@ def policy(name: str = "release", **changes: object) -> Policy:
         "scopes": (Scope.parse("reg.test"),),
         "certificate_identities": (RELEASE,),
     }
-    return Policy(**(fields | changes))  # type: ignore[arg-type]  # a table of fields
+    return Policy.single(**(fields | changes))  # type: ignore[arg-type]  # a table of fields
 
 
 def refusal(reason: ReasonCode) -> EvidenceError:

@@ -93,6 +93,7 @@ def verify_certified(inquiry: Inquiry, material: Material) -> SignatureFacts:
         key_id="",
         predicate_type=binding.predicate_type,
         annotations=binding.annotations,
+        statement=binding.statement,
         timestamps=proven.timestamps,
         log_entries=proven.log_facts,
         scts=scts,

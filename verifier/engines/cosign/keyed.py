@@ -71,6 +71,7 @@ def verify_keyed(inquiry: Inquiry, keyring: Keyring, material: Material | None) 
         key_id=key.signer.key_id,
         predicate_type=binding.predicate_type,
         annotations=binding.annotations,
+        statement=binding.statement,
         timestamps=proven.timestamps,
         log_entries=proven.log_facts,
         scts=(),

@@ -143,6 +143,7 @@ def _verify(options: VerifyOptions, material: Material) -> SignatureFacts:
         key_id="",
         predicate_type=binding.predicate_type,
         annotations=binding.annotations,
+        statement=binding.statement,
         timestamps=proven.timestamps,
         log_entries=proven.log_facts,
         scts=scts,
