@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 from typing import Any
@@ -65,24 +66,33 @@ class NamedText(click.ParamType[str]):
         return str(value)
 
 
-class KeyValue(click.ParamType[tuple[str, str]]):
-    """A name and a value, as ``name=value``; the value may hold further equals signs, or be empty."""
+class KeyValues(click.ParamType[tuple[tuple[str, str], ...]]):
+    """Names and values, as ``name=value`` or ``name=value,name=value``; a value may hold further equals signs, or
+    be empty. What holds a comma stands in double quotes: cosign's flag is a StringSlice, which reads CSV.
+    """
 
     name = "key=value"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """The pair.
+    ) -> tuple[tuple[str, str], ...]:
+        """The pairs.
 
         Raises:
             click.BadParameter: there is no equals sign, or no name before it.
         """
         if isinstance(value, tuple):
             return value
-        name, equals, text = str(value).partition("=")
+        try:
+            words = next(csv.reader([str(value)], strict=True)) or [""]
+        except csv.Error:
+            words = [str(value)]
+        return tuple(self._pair(word, param, ctx) for word in words)
+
+    def _pair(self, word: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        name, equals, text = word.partition("=")
         if not (name and equals):
-            self.fail(f"{value!r} is not of the form key=value.", param, ctx)
+            self.fail(f"{word!r} is not of the form key=value.", param, ctx)
         return name, text
 
 

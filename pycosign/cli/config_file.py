@@ -55,23 +55,31 @@ class FromFile:
         return from_configuration(self.spec, self.document, store=store)
 
     def check(self, subject: Subject, *, attestation: bool) -> None:
-        """Who asks for an attestation must not be let through by policies that ask for none.
+        """Who asks for an attestation must not be let through by policies that ask for none, nor who asks for a
+        signature by such that do not.
 
         Raises:
-            ConfigurationError: of the policies that speak for ``subject``, none asks for an attestation.
+            ConfigurationError: of the policies that speak for ``subject``, none asks for that.
         """
-        if not attestation:
-            return
         policies = factory.policy_provider(
             self.spec.policy_provider, self.document, ("spec", "policyProvider")
         ).policies(subject, None)
-        if policies and not any(policy.wants_attestations for policy in policies):
-            raise ConfigurationError(
-                f"no policy that speaks for {printable(str(subject.reference))} asks for an attestation",
-                file=self.document.file,
-                remedy="Add 'attestation:' to one of them; for signatures, use the command without"
-                " '-attestation'.",
+        asked = [policy.wants_attestations if attestation else policy.wants_signatures for policy in policies]
+        if not asked or any(asked):
+            return
+        if attestation:
+            what, remedy = (
+                "an attestation",
+                (
+                    "Add 'attestation:' to one of them; for signatures, use the command without '-attestation'."
+                ),
             )
+        else:
+            what, remedy = "a signature", "For attestations, use the command with '-attestation'."
+        name = printable(str(subject.reference))
+        raise ConfigurationError(
+            f"no policy that speaks for {name} asks for {what}", file=self.document.file, remedy=remedy
+        )
 
 
 def from_file(path: Path, environment: Mapping[str, str]) -> FromFile:

@@ -70,10 +70,10 @@ def trust_of(
                 err=True,
             )
         return StaticTrustedMaterialProvider.from_files(options.trusted_root, keys)
-    if named:
-        return StaticTrustedMaterialProvider(_from_pem(named, keys))
     if keys and not (config.require_tlog_entries or config.proof_of_time):
         return StaticTrustedMaterialProvider.from_files(None, keys)
+    if named:
+        return StaticTrustedMaterialProvider(_from_pem(named, keys))
     return StaticTrustedMaterialProvider(_public_good(keys))
 
 

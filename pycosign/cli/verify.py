@@ -14,7 +14,7 @@ from verifier.budget import Budget
 from verifier.store import ClosingStore
 
 from .answer import EXIT_CODES_TOLD, Answer
-from .arguments import KeyValue
+from .arguments import KeyValues
 from .evidence_options import EVIDENCE_OPTIONS, EvidenceOptions
 from .go_flags import GoCommand
 from .image_options import (
@@ -42,10 +42,10 @@ from .trust_options import TRUST_OPTIONS, TrustOptions
 @click.option(
     "-a",
     "--annotations",
-    type=KeyValue(),
+    type=KeyValues(),
     multiple=True,
     metavar="KEY=VALUE",
-    help="An annotation that must be signed. Give it again for each.",
+    help="An annotation that must be signed. Give it again for each, or separate them by commas.",
 )
 @with_options("image", ImageOptions, IMAGE_OPTIONS)
 @with_options("run", RunOptions, RUN_OPTIONS)
@@ -54,7 +54,7 @@ def verify(
     signer: SignerOptions,
     trust: TrustOptions,
     evidence: EvidenceOptions,
-    annotations: tuple[tuple[str, str], ...],
+    annotations: tuple[tuple[tuple[str, str], ...], ...],
     image: ImageOptions,
     run: RunOptions,
 ) -> None:
@@ -66,7 +66,8 @@ def verify(
 
     Loopback registries are spoken to in plain HTTP unless --registry-cacert is given.
     """
-    _answer(images, Flags(signer, evidence, trust, run), image, annotations=annotations).give(run.output)
+    asked = tuple(pair for given in annotations for pair in given)
+    _answer(images, Flags(signer, evidence, trust, run), image, annotations=asked).give(run.output)
 
 
 @click.command(cls=GoCommand, epilog=EXIT_CODES_TOLD)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from providers.descriptor import Descriptor
@@ -10,7 +12,7 @@ from providers.reasons import ReasonCode
 
 from ..formats.dsse import IN_TOTO, Envelope
 from ..formats.simple_signing import SimpleSigning, parse_simple_payload
-from ..formats.statement import parse_statement
+from ..formats.statement import StatementSubject, parse_statement
 from .evidence import refusal
 from .signature import SignedContent
 
@@ -27,14 +29,16 @@ class Binding:
     statement: bytes = b""
 
 
-def bind(content: SignedContent, subject: Descriptor) -> Binding:
-    """Check that ``content``, whose signature holds, is about ``subject``.
+def bind(content: SignedContent, subject: Descriptor, read_subject: Callable[[], bytes]) -> Binding:
+    """Check that ``content``, whose signature holds, is about ``subject``. The artifact is read only for a
+    statement that names none by SHA-256, and some by longer digests.
 
     Raises:
         VerificationError: ``subject-digest-mismatch``; ``malformed`` or ``unsupported`` for the statement.
+        UnavailableError: from ``read_subject``.
     """
     if content.envelope is not None:
-        return _bind_statement(content.envelope, subject)
+        return _bind_statement(content.envelope, subject, read_subject)
     if isinstance(content.content, SimpleSigning):
         payload = parse_simple_payload(content.content.payload)
         if payload.manifest_digest != subject.digest:
@@ -46,11 +50,13 @@ def bind(content: SignedContent, subject: Descriptor) -> Binding:
     return Binding("", ())
 
 
-def _bind_statement(envelope: Envelope, subject: Descriptor) -> Binding:
+def _bind_statement(envelope: Envelope, subject: Descriptor, read_subject: Callable[[], bytes]) -> Binding:
     if envelope.payload_type != IN_TOTO:
         raise refusal(ReasonCode.UNSUPPORTED, f"a signed payload of type {envelope.payload_type!r}")
     statement = parse_statement(envelope.payload)
     matching = [entry for entry in statement.subjects if entry.sha256 == subject.hex]
+    if not matching and any(entry.longer for entry in statement.subjects):
+        matching = _by_longer(statement.subjects, read_subject())
     if not matching:
         raise _other_artifact([entry.sha256 for entry in statement.subjects], subject)
     if any(entry.annotations != matching[0].annotations for entry in matching):
@@ -58,6 +64,14 @@ def _bind_statement(envelope: Envelope, subject: Descriptor) -> Binding:
             ReasonCode.MALFORMED, "the statement names the artifact twice, with different annotations"
         )
     return Binding(statement.predicate_type, matching[0].annotations, envelope.payload)
+
+
+def _by_longer(subjects: tuple[StatementSubject, ...], artifact: bytes) -> list[StatementSubject]:
+    """Those of ``subjects`` all of whose digests are those of ``artifact``."""
+    ours = {name: hashlib.new(name, artifact).hexdigest() for name in ("sha384", "sha512")}
+    return [
+        entry for entry in subjects if entry.longer and all(ours[name] == text for name, text in entry.longer)
+    ]
 
 
 def _other_artifact(signed: list[str], subject: Descriptor) -> VerificationError:

@@ -66,14 +66,15 @@ def read_bundle(document: Mapping[str, Any], data: bytes) -> SignedEntity:
         raise VerificationError(reason, f"not a bundle type that can be read: {media_type[:100]!r}")
     material = object_field(document, "verificationMaterial")
     (leaf, *issuers), hint = _read_signer(material, chain=media_type in {BUNDLE_V01, BUNDLE_V02})
-    entries = list_field(material, "tlogEntries", limit=MAX_LOG_ENTRIES)
+    listed = list_field(material, "tlogEntries", limit=MAX_LOG_ENTRIES)
+    entries = tuple(read_log_entry(entry, proof_required=media_type != BUNDLE_V01) for entry in listed)
     return SignedEntity(
         media_type=media_type,
         digest=digest_of(data),
         key_hint=hint,
         leaf_certificate=leaf,
         content=_read_content(document),
-        log_entries=tuple(read_log_entry(e, proof_required=media_type != BUNDLE_V01) for e in entries),
+        log_entries=entries,
         timestamps=_read_timestamps(material),
         stored=data,
         issuers=tuple(issuers),

@@ -102,3 +102,21 @@ def read_log_entry(document: object, *, proof_required: bool) -> LogEntry:
         proof=proof,
         body=bytes_field(document, "canonicalizedBody", limit=MAX_ENTRY_BODY),
     )
+
+
+def refuse_repeated(entries: tuple[LogEntry, ...]) -> None:
+    """One entry twice is refused, for it would count as two (sigstore-go GHSA-9vcr-p3rj-q5q6: one log counted as
+    many).
+
+    Raises:
+        VerificationError: ``duplicate-log-entry``.
+    """
+    stated = [(entry.log_id, entry.log_index) for entry in entries]
+    # Without a promise nobody signed the stated index; that of the proof is bound by its hashes.
+    placed = [
+        (entry.log_id, entry.proof.log_index, entry.proof.tree_size)
+        for entry in entries
+        if entry.proof is not None
+    ]
+    if len({*stated}) != len(stated) or len({*placed}) != len(placed):
+        raise VerificationError(ReasonCode.DUPLICATE_LOG_ENTRY, "one log entry is listed twice")

@@ -66,7 +66,7 @@ def parse_signature_file(given: SignatureFile) -> SignedEntity:
         VerificationError: ``malformed``, ``unsupported``.
     """
     if given.form is SignatureForm.BUNDLE:
-        document = parse_go_object(given.content, max_size=_MAX_LEGACY_BUNDLE)
+        document = _object(given.content)
         if "base64Signature" in document and "mediaType" not in document:
             return _legacy_bundle(given, document)
         if len(given.content) > MAX_BUNDLE_SIZE:
@@ -74,10 +74,34 @@ def parse_signature_file(given: SignatureFile) -> SignedEntity:
         return read_bundle(document, given.content)
     content: Content
     if given.form is SignatureForm.ENVELOPE:
+        _refuse_bundle(given.content, "an envelope")
         content, media_type = parse_envelope(given.content), ENVELOPE_MEDIA_TYPE
     else:
+        _refuse_bundle(given.content, "a signature alone")
         content, media_type = MessageSignature("", b"", read_signature(given.content)), BARE_SIGNATURE
     return _entity(given, content, media_type, _given_certificate(given), ())
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    """The JSON object of a bundle."""
+    if content[:1].isspace() or content[:1] == b"{":
+        return parse_go_object(content, max_size=_MAX_LEGACY_BUNDLE)
+    if not content:
+        raise VerificationError(ReasonCode.MALFORMED, "the file is empty")
+    raise VerificationError(
+        ReasonCode.MALFORMED,
+        "this is no JSON object; a bundle is one (cosign: --bundle), a signature alone is not (--signature)",
+    )
+
+
+def _refuse_bundle(content: bytes, wanted: str) -> None:
+    """Raises ``malformed`` where a bundle was given as ``wanted``. Names of fields that no signature spells."""
+    if content.lstrip()[:1] == b"{" and (
+        b'"verificationMaterial"' in content or b'"base64Signature"' in content
+    ):
+        raise VerificationError(
+            ReasonCode.MALFORMED, f"this is a bundle (cosign: --bundle), not {wanted} (--signature)"
+        )
 
 
 def _legacy_bundle(given: SignatureFile, document: dict[str, Any]) -> SignedEntity:

@@ -30,18 +30,22 @@ _MAX_ANNOTATIONS = 256
 # policy; a commit message or a build URL fits many times.
 MAX_ANNOTATION_BYTES = 8 << 10
 
+# in-toto spec/v1/digest_set.md, those that an artifact is held against.
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_LONGER = {"sha384": re.compile(r"[0-9a-f]{96}"), "sha512": re.compile(r"[0-9a-f]{128}")}
 
 
 @dataclass(frozen=True, slots=True)
 class StatementSubject:
-    """What a statement is about. ``sha256`` is hex, empty when the subject has no such digest. Only annotations
-    whose value is text are kept; cosign writes no others.
+    """What a statement is about. ``sha256`` is hex, empty when the subject has no such digest; ``longer`` are then
+    those by SHA-384 and SHA-512 (npm's provenance has no other). Only annotations whose value is text are kept;
+    cosign writes no others.
     """
 
     name: str
     sha256: str
     annotations: tuple[tuple[str, str], ...] = ()
+    longer: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,11 @@ def _read_subject(document: object) -> StatementSubject:
     size = sum(len(key.encode()) + len(value.encode()) for key, value in texts)
     if size > MAX_ANNOTATION_BYTES:
         raise _refuse(f"a subject has {size} bytes of annotations; at most {MAX_ANNOTATION_BYTES} are read")
-    return StatementSubject(text_field(document, "name", default=""), sha256, tuple(texts))
+    stated = () if sha256 else ((name, text_field(digests, name, default="")) for name in _LONGER)
+    longer = tuple((name, text) for name, text in stated if text)
+    if not all(_LONGER[name].fullmatch(text) for name, text in longer):
+        raise _refuse("a subject's digest is not in lower-case hexadecimal digits of its length")
+    return StatementSubject(text_field(document, "name", default=""), sha256, tuple(texts), longer)
 
 
 def parse_predicate(payload: bytes) -> dict[str, Any]:

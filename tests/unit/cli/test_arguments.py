@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from pycosign.cli.arguments import Duration, KeyValue, NamedPath, NamedText
+from pycosign.cli.arguments import Duration, KeyValues, NamedPath, NamedText
 
 
 @pytest.mark.parametrize(
@@ -77,10 +77,10 @@ def test_an_empty_text_is_no_text() -> None:
     ("text", "pair"), [("a=b", ("a", "b")), ("a=", ("a", "")), ("a=b=c", ("a", "b=c")), ("ä=ö ", ("ä", "ö "))]
 )
 def test_pairs(text: str, pair: tuple[str, str]) -> None:
-    assert KeyValue().convert(text, None, None) == pair
+    assert KeyValues().convert(text, None, None) == (pair,)
 
 
 @pytest.mark.parametrize("text", ["", "a", "=b", "="])
 def test_what_is_no_pair(text: str) -> None:
     with pytest.raises(click.BadParameter, match="key=value"):
-        KeyValue().convert(text, None, None)
+        KeyValues().convert(text, None, None)

@@ -237,8 +237,21 @@ class TestWhoseKey:
         assert keys.verify(question(entity, only_keys)).certificate is None
         other = trusted(trusted_key(key_of("p384")))
         assert refused(keys, entity, other) is ReasonCode.SIGNATURE_INVALID
-        # With a root to hold the certificate against it is another engine's.
-        assert not keys.takes(entity, trusted(trusted_key(key_of("p256")), root=lab.trusted_root()))
+        # The key alone counts, also with a root; whose key is not trusted, is the other engine's.
+        assert keys.takes(entity, trusted(trusted_key(key_of("p256")), root=lab.trusted_root()))
+        assert not keys.takes(entity, trusted(trusted_key(key_of("p384")), root=lab.trusted_root()))
+
+    @pytest.mark.parametrize("form", [".sig layer", "older bundle"])
+    def test_a_trusted_key_that_has_a_certificate(self, keys: KeyEngine, lab: Lab, form: Form) -> None:
+        """``cosign sign --key K --certificate C``: the log recorded the certificate in place of the key."""
+        entity = signed(lab, form, ARTIFACT, key=key_of("p256"))
+        both = trusted(trusted_key(key_of("p256")), root=lab.trusted_root())
+        facts = keys.verify(question(entity, both))
+        assert facts.certificate is None
+        assert facts.log_entries
+        elsewhere = signed(lab, form, ARTIFACT, key=key_of("p256"))
+        mixed = dataclasses.replace(entity, leaf_certificate=elsewhere.leaf_certificate)
+        assert refused(keys, mixed, both) is ReasonCode.LOG_ENTRY_MISMATCH
 
     def test_nothing_is_taken_without_keys(self, keys: KeyEngine, lab: Lab) -> None:
         assert not keys.takes(made(lab, "p256"), trusted(root=lab.trusted_root()))

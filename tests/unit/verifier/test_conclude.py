@@ -24,7 +24,7 @@ from tests.unit.verifier.world import FACTS, NOW, RELEASE, STRANGER, A, C, R, po
 from verifier.conclude import conclude
 from verifier.facts import KeyName, SignatureFacts, Window
 from verifier.findings import Artifact, Examined, Findings, Unproven
-from verifier.verdict import Outcome, any_of
+from verifier.verdict import Outcome, any_of, progress
 
 ALWAYS, ENDED = Window(None, None), Window(None, NOW.replace(year=2020))
 SPDX, CUSTOM = PREDICATE_TYPES["spdxjson"], PREDICATE_TYPES["custom"]
@@ -196,7 +196,7 @@ def test_the_reason_is_that_of_the_signature_that_got_furthest(
     if obstacle is not None and result.outcome is C and not reasons:
         reasons.append(obstacle.reason)
     if reasons:
-        assert result.reason is max(reasons)
+        assert result.reason is max(reasons, key=progress)
     else:
         nothing = ReasonCode.NO_ATTESTATION if asking.wants_attestations else ReasonCode.NO_SIGNATURE
         assert result.reason is nothing

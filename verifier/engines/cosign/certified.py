@@ -78,7 +78,7 @@ def verify_certified(inquiry: Inquiry, material: Material) -> SignatureFacts:
     # 3
     content = inquiry.signed_content(leaf.signer)
     with record.step(evidence.SUBJECT):
-        binding = bind(content, options.subject_descriptor)
+        binding = bind(content, options.subject_descriptor, options.read_subject)
         record.passed(evidence.SUBJECT, f"signed digest {options.subject_descriptor.digest}")
     # 4
     check_time = within(leaf.validity)

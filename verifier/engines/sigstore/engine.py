@@ -126,7 +126,7 @@ def _verify(options: VerifyOptions, material: Material) -> SignatureFacts:
         record.passed(evidence.SIGNATURE, "made with the key of the certificate")
     # 4
     with record.step(evidence.SUBJECT):
-        binding = bind(content, subject)
+        binding = bind(content, subject, options.read_subject)
         record.passed(evidence.SUBJECT, f"signed digest {subject.digest}")
     # 5, 6
     validity = Window(summary.not_before, summary.not_after)

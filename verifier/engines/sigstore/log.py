@@ -1,6 +1,6 @@
 """Transparency log entries: that a trusted log holds this very signature, and since when.
 
-1. The same entry twice is refused (sigstore-go GHSA-9vcr-p3rj-q5q6: one log counted as many).
+1. The same entry twice is refused.
 2. An entry of a log that is not in the trusted root proves nothing and harms nothing.
 3. The recorded body must be this signature (``body``).
 4. The promise (SET) must be signed by the key of that log, within the window of that key.
@@ -31,7 +31,7 @@ from sigstore._internal.rekor.checkpoint import SignedCheckpoint
 from providers.errors import VerificationError
 from providers.reasons import ReasonCode
 
-from ...formats.log_entry import InclusionProof, LogEntry
+from ...formats.log_entry import InclusionProof, LogEntry, refuse_repeated
 from ..body import check_body
 from ..evidence import LOG, Record, refusal
 from ..signature import SignedContent
@@ -79,15 +79,7 @@ def prove_entries(
         VerificationError: ``duplicate-log-entry``, ``log-entry-mismatch``, ``log-untrusted``, ``unsupported``.
     """
     # 1
-    stated = [(entry.log_id, entry.log_index) for entry in entries]
-    # Without a promise nobody signed the stated index; that of the proof is bound by its hashes.
-    placed = [
-        (entry.log_id, entry.proof.log_index, entry.proof.tree_size)
-        for entry in entries
-        if entry.proof is not None
-    ]
-    if len({*stated}) != len(stated) or len({*placed}) != len(placed):
-        raise refusal(ReasonCode.DUPLICATE_LOG_ENTRY, "one log entry is listed twice")
+    refuse_repeated(entries)
     proven = []
     for entry in entries:
         # 2
