@@ -141,6 +141,8 @@ class Document:
                     _PLAIN.get(e["type"], e["msg"]),
                 )
                 for e in error.errors(include_url=False, include_input=False)
+                if e["type"]
+                != "none_required"  # None stands for a field that is absent, and is never the remedy
             ]
             line, field, message = min(problems)
             also = "".join(f"\n  also line {at}: {name}: {what}" for at, name, what in sorted(problems)[1:10])

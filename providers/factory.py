@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .authority_spec import to_config
 from .document import Document
 from .interfaces import PolicyProvider, TrustedMaterialProvider
-from .policy_spec import StaticPolicySpec, authorities_of, to_config, to_policy
+from .policy_spec import StaticPolicySpec, authorities_of, keys_of, to_policy
 from .spec import Location, Spec, StaticTrustSpec, to_key
 from .static import StaticPolicyProvider, StaticTrustedMaterialProvider
 
@@ -55,7 +56,8 @@ def check_together(
     spec: StaticPolicySpec, trust: TrustedMaterialProvider, document: Document, location: Location
 ) -> None:
     """Check that what the policies of ``spec``, standing at ``location`` of ``document``, ask for is among what
-    ``trust`` may ever answer with: a key that is misspelt would deny everything, and nobody would know why.
+    ``trust`` may ever answer with: a key that is misspelt would deny everything, or on a deny list nothing, and
+    nobody would know why.
 
     Raises:
         ConfigurationError: with file and line.
@@ -64,14 +66,20 @@ def check_together(
     known = {key.name for material in materials for key in material.keys}
     rooted = any(material.trusted_root for material in materials)
     for index, policy in enumerate(spec.policies):
+        for who, name, place in keys_of(policy, (*location, "policies", index)):
+            if name not in known:
+                raise document.error(
+                    place,
+                    f"{who} key {name!r}, and no trusted key is called so",
+                    f"Trusted are {', '.join(sorted(known)) or 'none'}; see trustedMaterialProvider.keys.",
+                )
+        if not rooted and (policy.signed_after or policy.max_age):
+            raise document.error(
+                (*location, "policies", index, "maxAge" if policy.max_age else "signedAfter"),
+                f"{policy.name!r} asks when signatures were made, and only a trusted root can vouch for that",
+                "Name a trustedRoot, or leave signedAfter and maxAge out.",
+            )
         for who, authority, place in authorities_of(policy, (*location, "policies", index)):
-            for number, name in enumerate(authority.keys):
-                if name not in known:
-                    raise document.error(
-                        (*place, "keys", number),
-                        f"{who!r} asks for key {name!r}, and no trusted key is called so",
-                        f"Trusted are {', '.join(sorted(known)) or 'none'}; see trustedMaterialProvider.keys.",
-                    )
             if not rooted and (not authority.keys or to_config(authority).needs_trusted_root):
                 raise document.error(
                     place,

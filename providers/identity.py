@@ -88,8 +88,10 @@ class StringMatch:
 
     def matches(self, text: str) -> bool:
         """Whether the whole of ``text`` is what is expected. The empty text never is."""
-        if not text:
-            return False
+        return bool(text) and self.covers(text)
+
+    def covers(self, text: str) -> bool:
+        """The same, but that a pattern may also mean the empty text: for what is denied."""
         if self.value:
             return text == self.value
         return self._compiled.fullmatch(text) is not None

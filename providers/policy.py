@@ -9,7 +9,7 @@ from enum import StrEnum
 from .authority import Authority
 from .errors import ConfigurationError
 from .identity import CertificateIdentity
-from .platforms import Platforms
+from .platforms import Coverage, Platforms
 from .requirement import AttestationRequirement, Demand, DenyList, Requirement, SigningTime
 from .scope import Scope
 from .subject import Operation, Subject, parse_namespace
@@ -94,6 +94,16 @@ class Policy:
     def authorities(self) -> Iterator[Authority]:
         """Everybody it relies on, once for each requirement."""
         return (authority for requirement in self.requirements for authority in requirement.authorities)
+
+    @property
+    def asks_parts(self) -> bool:
+        """Whether it asks for signatures of the manifests that an image index lists, and not of the index."""
+        return self.platforms.coverage is not Coverage.INDEX
+
+    @property
+    def wants_parts(self) -> bool:
+        """Whether it has to know what an image index lists."""
+        return self.asks_parts or bool(self.denied.digests)
 
     def demands(self, requirement: Requirement) -> tuple[Demand, ...]:
         """What a signature has to be, to count for each of the authorities of ``requirement``."""

@@ -6,84 +6,30 @@ complaint about a value carries the line it stands on.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 from pydantic.json_schema import SkipJsonSchema
 
+from .attestation_spec import AttestationSpec, to_attestation
 from .authority import Authority
+from .authority_spec import AuthoritySpec, CertificateIdentitySpec, to_authority, to_identity
 from .descriptor import parse_digest
 from .document import Document
-from .errors import ConfigurationError
-from .identity import CertificateIdentity, StringMatch
-from .platforms import Coverage, Platforms
+from .errors import ConfigurationError, InvalidReferenceError
+from .platforms import Coverage, Platform, Platforms
 from .policy import Mode, Policy
-from .predicates import predicate_type_of
-from .requirement import AttestationRequirement, DenyList, Requirement, SigningTime
+from .requirement import (
+    MAX_AUTHORITIES,
+    AttestationRequirement,
+    DenyList,
+    Requirement,
+    SigningTime,
+)
 from .scope import Scope
-from .spec import Location, Spec, Time, stated
+from .spec import Age, Location, Spec, Time, stated, to_age
 from .subject import Operation
-from .verifier_config import VerifierConfig
-
-_AGE = re.compile(r"([1-9][0-9]{0,5})([hd])")
-
-
-class VerifierConfigSpec(Spec):
-    """How much evidence a signature needs. Thresholds count distinct logs and authorities.
-
-    What is left out depends on the signers: for identities, log entries, observer timestamps and SCTs are
-    required; for keys, log entries. unsafeIgnoreTlog takes the first back, unsafeUseCurrentTime the second.
-    """
-
-    require_observer_timestamps: bool | None = None
-    observer_timestamp_threshold: int = 1
-    require_tlog_entries: bool | None = None
-    tlog_entries_threshold: int = 1
-    require_scts: Annotated[bool | None, Field(alias="requireSCTs")] = None
-    ctlog_entries_threshold: int = 1
-    require_signed_timestamps: bool = False
-    signed_timestamp_threshold: int = 1
-    require_integrated_timestamps: bool = False
-    integrated_timestamp_threshold: int = 1
-    unsafe_use_current_time: Annotated[
-        bool,
-        Field(description="Where nothing proves when a signature was made, take the time of the request."),
-    ] = False
-    unsafe_ignore_tlog: Annotated[
-        bool, Field(description="Let signatures pass that no transparency log holds.")
-    ] = False
-
-
-class CertificateIdentitySpec(Spec):
-    """Whom a certificate must name. Exactly one of subject and subjectRegExp, and of issuer and issuerRegExp."""
-
-    subject: str = ""
-    subject_reg_exp: Annotated[str, Field(description="RE2; matches the whole subject.")] = ""
-    issuer: str = ""
-    issuer_reg_exp: Annotated[str, Field(description="RE2; matches the whole issuer.")] = ""
-    claims: Annotated[
-        dict[str, str],
-        Field(
-            default_factory=dict, description="Further Fulcio claims by their sigstore-go JSON name, exact."
-        ),
-    ]
-
-
-class AttestationSpec(Spec):
-    """That an attestation is asked for, in place of a signature."""
-
-    predicate_types: Annotated[
-        list[str],
-        Field(
-            default_factory=list,
-            description="cosign's short names (slsaprovenance1, spdxjson, …) or URIs; any of them. Empty: any.",
-        ),
-    ]
-    count: Annotated[int, Field(ge=1, le=64, description="How many different ones there must be.")] = 1
-
 
 # None only where the field is absent.
 _Attestation = Annotated[
@@ -91,24 +37,6 @@ _Attestation = Annotated[
     BeforeValidator(stated),
     Field(description="Ask for an attestation. Absent: for a signature."),
 ]
-
-
-class AuthoritySpec(Spec):
-    """Somebody a policy relies on: certificateIdentities, keys, or (unsafe) anybody under the trusted root."""
-
-    certificate_identities: Annotated[
-        list[CertificateIdentitySpec], Field(default_factory=list, description="Any one of them.")
-    ]
-    keys: Annotated[
-        list[str], Field(default_factory=list, description="Names of trusted keys, any one of them.")
-    ]
-    annotations: Annotated[
-        dict[str, str], Field(default_factory=dict, description="What must be signed beside the digest.")
-    ]
-    unsafe_ignore_identities: Annotated[
-        bool, Field(description="Let any signer under the trusted root pass.")
-    ] = False
-    verifier_config: VerifierConfigSpec = VerifierConfigSpec()
 
 
 class NamedAuthoritySpec(AuthoritySpec):
@@ -121,7 +49,10 @@ class RequirementSpec(Spec):
     """That a number of authorities have signed, or attested. Several signatures of one signer are those of one."""
 
     authorities: Annotated[
-        list[str], Field(default_factory=list, description="Names of authorities of the policy. Empty: all.")
+        list[str],
+        Field(
+            default_factory=list, min_length=1, description="Names of authorities of the policy. Absent: all."
+        ),
     ]
     threshold: Annotated[
         int | Literal["all"], Field(description="How many different ones of them, or 'all'.")
@@ -132,7 +63,10 @@ class RequirementSpec(Spec):
 class DenySpec(Spec):
     """What never passes: artifacts by digest, and signers, whose signatures count for nobody."""
 
-    digests: Annotated[list[str], Field(default_factory=list, description="sha256:…")]
+    digests: Annotated[
+        list[str],
+        Field(default_factory=list, description="sha256:…, of an image or of what an index lists."),
+    ]
     certificate_identities: Annotated[list[CertificateIdentitySpec], Field(default_factory=list)]
     keys: Annotated[list[str], Field(default_factory=list, description="Names of trusted keys.")]
 
@@ -160,15 +94,31 @@ class PolicySpec(AuthoritySpec):
         Field(default_factory=list, description="Empty: all."),
     ]
     attestation: _Attestation = None
-    authorities: Annotated[list[NamedAuthoritySpec], Field(default_factory=list, max_length=64)]
-    requirements: Annotated[list[RequirementSpec], Field(default_factory=list, max_length=32)]
+    authorities: Annotated[
+        list[NamedAuthoritySpec],
+        Field(
+            default_factory=list,
+            min_length=1,
+            max_length=MAX_AUTHORITIES,
+            description="Those that requirements count, where there are several.",
+        ),
+    ]
+    requirements: Annotated[
+        list[RequirementSpec],
+        Field(
+            default_factory=list,
+            min_length=1,
+            max_length=32,
+            description="All of them must hold. Absent: one of the authorities.",
+        ),
+    ]
     platforms: Annotated[
         Literal["index", "every"] | list[str],
         Field(description="Of an image for several platforms: what must be signed. A list: linux/amd64, …"),
     ] = "index"
-    signed_after: Annotated[Time, Field(description="RFC 3339. Every proven time must be later.")] = None
+    signed_after: Annotated[Time, Field(description="RFC 3339. No proven time may be earlier.")] = None
     max_age: Annotated[
-        str, Field(description="How long ago it may have been signed: 72h, 30d. Empty: any time.")
+        Age, Field(description="How long ago it may have been signed: 72h, 30d. Absent: any time.")
     ] = ""
     deny: Annotated[DenySpec, Field(default_factory=DenySpec)]
 
@@ -191,10 +141,9 @@ def to_policy(spec: PolicySpec, document: Document, location: Location) -> Polic
         with document.at((*location, "scopes", index)):
             scopes.append(Scope.parse(text))
     requirements = tuple(_requirements(spec, document, location))
-    with document.at((*location, "deny")):
-        denied = _denied(spec.deny)
+    denied = _denied(spec.deny, document, (*location, "deny"))
     with document.at((*location, "maxAge")):
-        signing_time = SigningTime(spec.signed_after, _age(spec.max_age))
+        signing_time = SigningTime(spec.signed_after, to_age(spec.max_age) if spec.max_age else None)
     with document.at((*location, "platforms")):
         platforms = _platforms(spec.platforms)
     with document.at(location):
@@ -222,30 +171,19 @@ def authorities_of(spec: PolicySpec, location: Location) -> Iterator[tuple[str, 
         yield authority.name, authority, (*location, "authorities", index)
 
 
-def to_config(spec: AuthoritySpec) -> VerifierConfig:
-    """How much evidence ``spec`` asks for. What it does not say depends on who signs, and on what it says to be
-    unsafe.
-
-    Raises:
-        ConfigurationError: options contradict each other.
-    """
-    given = spec.verifier_config.model_dump()
-    certificates = not spec.keys
-    defaults = {
-        "require_observer_timestamps": certificates and not spec.verifier_config.unsafe_use_current_time,
-        "require_scts": certificates,
-        "require_tlog_entries": not spec.verifier_config.unsafe_ignore_tlog,
-    }
-    for name, value in defaults.items():
-        if given[name] is None:
-            given[name] = value
-    return VerifierConfig(**given)
+def keys_of(spec: PolicySpec, location: Location) -> Iterator[tuple[str, str, Location]]:
+    """Every key that ``spec`` names: who names it, what it is called, and where that stands."""
+    for name, authority, place in authorities_of(spec, location):
+        for index, key in enumerate(authority.keys):
+            yield f"{name!r} asks for", key, (*place, "keys", index)
+    for index, key in enumerate(spec.deny.keys):
+        yield f"{spec.name!r} denies", key, (*location, "deny", "keys", index)
 
 
 def _requirements(spec: PolicySpec, document: Document, location: Location) -> Iterator[Requirement]:
     _check_one_form(spec, document, location)
     authorities = {
-        name: _to_authority(name, authority, document, place)
+        name: to_authority(name, authority, document, place)
         for name, authority, place in authorities_of(spec, location)
     }
     if len(authorities) < len(spec.authorities):
@@ -253,12 +191,15 @@ def _requirements(spec: PolicySpec, document: Document, location: Location) -> I
             (*location, "authorities"), "two authorities have one name", "Give each its own."
         )
     if not spec.requirements:
-        with document.at((*location, "attestation")):
-            attestation = _to_attestation(spec.attestation)
-        yield Requirement(tuple(authorities.values()), attestation=attestation)
+        yield Requirement(
+            tuple(authorities.values()), attestation=_attestation(spec.attestation, document, location)
+        )
     for index, requirement in enumerate(spec.requirements):
-        with document.at((*location, "requirements", index)):
-            yield _to_requirement(requirement, authorities)
+        place = (*location, "requirements", index)
+        attestation = _attestation(requirement.attestation, document, place)
+        with document.at(place):
+            yield _to_requirement(requirement, authorities, attestation)
+    _check_all_are_asked(spec, document, location)
 
 
 def _check_one_form(spec: PolicySpec, document: Document, location: Location) -> None:
@@ -278,26 +219,23 @@ def _check_one_form(spec: PolicySpec, document: Document, location: Location) ->
         )
 
 
-def _to_authority(name: str, spec: AuthoritySpec, document: Document, location: Location) -> Authority:
-    identities = []
-    for index, identity in enumerate(spec.certificate_identities):
-        with document.at((*location, "certificateIdentities", index)):
-            identities.append(_to_identity(identity))
-    with document.at((*location, "verifierConfig")):
-        config = to_config(spec)
-        config.check_for(name, certificates=not spec.keys)
-    with document.at(location):
-        return Authority(
-            name,
-            tuple(identities),
-            tuple(spec.keys),
-            spec.unsafe_ignore_identities,
-            config,
-            tuple(sorted(spec.annotations.items())),
-        )
+def _check_all_are_asked(spec: PolicySpec, document: Document, location: Location) -> None:
+    """An authority that no requirement names would never be asked, and its owner think that it is."""
+    named = {name for requirement in spec.requirements for name in requirement.authorities}
+    if not spec.requirements or any(not requirement.authorities for requirement in spec.requirements):
+        return
+    for index, authority in enumerate(spec.authorities):
+        if authority.name not in named:
+            raise document.error(
+                (*location, "authorities", index),
+                f"no requirement asks for authority {authority.name!r}",
+                "Name it in one of the requirements, or remove it.",
+            )
 
 
-def _to_requirement(spec: RequirementSpec, authorities: dict[str, Authority]) -> Requirement:
+def _to_requirement(
+    spec: RequirementSpec, authorities: dict[str, Authority], attestation: AttestationRequirement | None
+) -> Requirement:
     unknown = [name for name in spec.authorities if name not in authorities]
     if unknown:
         raise ConfigurationError(
@@ -306,51 +244,31 @@ def _to_requirement(spec: RequirementSpec, authorities: dict[str, Authority]) ->
         )
     chosen = tuple(authorities[name] for name in spec.authorities) or tuple(authorities.values())
     threshold = len(chosen) if spec.threshold == "all" else spec.threshold
-    return Requirement(chosen, threshold, _to_attestation(spec.attestation))
+    return Requirement(chosen, threshold, attestation)
 
 
-def _to_attestation(spec: AttestationSpec | None) -> AttestationRequirement | None:
-    if spec is None:
-        return None
-    types = tuple(predicate_type_of(text) for text in spec.predicate_types)
-    return AttestationRequirement(types, count=spec.count)
+def _attestation(
+    spec: AttestationSpec | None, document: Document, location: Location
+) -> AttestationRequirement | None:
+    return None if spec is None else to_attestation(spec, document, (*location, "attestation"))
 
 
-def _denied(spec: DenySpec) -> DenyList:
-    return DenyList(
-        frozenset(parse_digest(digest) for digest in spec.digests),
-        tuple(_to_identity(identity) for identity in spec.certificate_identities),
-        frozenset(spec.keys),
-    )
-
-
-def _age(text: str) -> timedelta | None:
-    if not text:
-        return None
-    found = _AGE.fullmatch(text)
-    if not found:
-        raise ConfigurationError(f"not an age: {text[:40]!r}", remedy="Write hours or days: 72h, 30d.")
-    return timedelta(hours=int(found[1])) if found[2] == "h" else timedelta(days=int(found[1]))
+def _denied(spec: DenySpec, document: Document, location: Location) -> DenyList:
+    digests, identities = set(), []
+    for index, digest in enumerate(spec.digests):
+        try:
+            digests.add(parse_digest(digest))
+        except InvalidReferenceError as error:
+            place = (*location, "digests", index)
+            remedy = "Write sha256: and 64 hexadecimal digits, as 'crane digest' prints them."
+            raise document.error(place, str(error), remedy) from error
+    for index, identity in enumerate(spec.certificate_identities):
+        with document.at((*location, "certificateIdentities", index)):
+            identities.append(to_identity(identity))
+    return DenyList(tuple(sorted(digests)), tuple(identities), tuple(sorted(set(spec.keys))))
 
 
 def _platforms(given: str | list[str]) -> Platforms:
     if isinstance(given, str):
         return Platforms(Coverage(given))
-    return Platforms(Coverage.LISTED, tuple(given))
-
-
-def _to_identity(spec: CertificateIdentitySpec) -> CertificateIdentity:
-    return CertificateIdentity(
-        subject_alternative_name=_to_match("subject", spec.subject, spec.subject_reg_exp),
-        issuer=_to_match("issuer", spec.issuer, spec.issuer_reg_exp),
-        claims=tuple(sorted((name, StringMatch(value=value)) for name, value in spec.claims.items())),
-    )
-
-
-def _to_match(name: str, value: str, regexp: str) -> StringMatch:
-    if bool(value) == bool(regexp):
-        raise ConfigurationError(
-            f"an identity needs exactly one of {name} and {name}RegExp, and not empty",
-            remedy="Both subject and issuer are required: a subject means nothing without who vouches for it.",
-        )
-    return StringMatch(value=value, regexp=regexp)
+    return Platforms(Coverage.LISTED, tuple(Platform.parse(text) for text in given))

@@ -4,7 +4,7 @@ published JSON Schema.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -45,6 +45,15 @@ def _read_time(given: object) -> object:
     if not isinstance(time, datetime) or time.tzinfo is None:
         raise ValueError("not a time with its zone; write it as 2026-01-31T00:00:00Z")
     return time
+
+
+Age = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}[hd]$")]
+
+
+def to_age(text: str) -> timedelta:
+    """What an ``Age`` says in hours or days."""
+    number = int(text[:-1])
+    return timedelta(hours=number) if text[-1] == "h" else timedelta(days=number)
 
 
 # None only where the field is absent.

@@ -58,6 +58,8 @@ class Call:
     fields: dict[str, str]
     sock: socket.socket
     stopping: threading.Event
+    method: str = "GET"
+    body: bytes = b""
 
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)
@@ -177,14 +179,18 @@ class FaultyRegistry:
                 while (text := reader.readline().decode("latin-1").strip()) != "":
                     name, _, value = text.partition(":")
                     fields[name.lower()] = value.strip()
+                body = reader.read(int(fields.get("content-length", "0")))
+                method, path, _ = line.decode("latin-1").split()
                 with self._lock:
                     call = Call(
                         len(self.calls),
                         on_connection,
-                        line.decode("latin-1").split()[1],
+                        path,
                         fields,
                         sock,
                         self._stopping,
+                        method,
+                        body,
                     )
                     self.calls.append(call)
                 on_connection += 1

@@ -20,7 +20,7 @@ from .discovery import Discovery
 from .engine import Engine
 from .engines.keys import KeyEngine
 from .oci import LayoutStore, Reach, RegistryStore
-from .store import ClosingStore, Store
+from .store import ClosingStore
 
 __all__ = [
     "BlobStore",
@@ -105,7 +105,7 @@ def ready_engines(trust: TrustedMaterialProvider, kind: Engines, *, cross_check:
 
 
 def verifier_over(
-    store: Store,
+    store: ClosingStore,
     ready: Ready,
     trust: TrustedMaterialProvider,
     policies: PolicyProvider,
@@ -120,6 +120,7 @@ def verifier_over(
         clock=lambda: datetime.now(UTC),
         cross_check=ready.cross_check,
         discovery=discovery,
+        together=store.together,
     )
 
 
@@ -136,7 +137,7 @@ def _engines(kind: Engines, materials: tuple[TrustedMaterial, ...]) -> tuple[Eng
     from .engines.sigstore import Compiled, RootProver, SigstoreEngine  # noqa: PLC0415
 
     compiled = Compiled()
-    return (SigstoreEngine(compiled), KeyEngine(lambda: RootProver(compiled)))
+    return (KeyEngine(lambda: RootProver(compiled)), SigstoreEngine(compiled))
 
 
 def _no_root() -> NoReturn:

@@ -19,6 +19,7 @@ from providers.reasons import ReasonCode
 from providers.reference import Reference
 
 from .budget import Budget
+from .store import Together, in_turn
 
 MEDIA_TYPE = "application/octet-stream"
 # An image of a disk; of what is larger, give the digest.
@@ -126,6 +127,11 @@ class BlobStore:
             raise UnavailableError(ReasonCode.CONTENT_MISMATCH, "the file was changed while it was checked")
         return content
 
+    @property
+    def together(self) -> Together:
+        """A file is read at once."""
+        return in_turn
+
     def close(self) -> None:
         """Close the file."""
         if self._stream is not None:
@@ -179,6 +185,6 @@ def _described(stream: IO[bytes], copy: IO[bytes] | None) -> Descriptor:
         if size > MAX_FILE:
             raise _TooLargeError
         computed.update(piece)
-        if copy is not None:
+        if copy is not None and size <= MAX_CONTENT:  # of more, nobody gets to see anything (``fetch``)
             copy.write(piece)
     return Descriptor(MEDIA_TYPE, f"sha256:{computed.hexdigest()}", size)

@@ -15,9 +15,10 @@ from providers.reasons import ReasonCode
 
 from .explain import sentence
 from .findings import Findings
+from .judged import nothing_for
 from .results import ITSELF, PolicyVerdict, TrustUsed, ValidationResult, VerificationResult
-from .verdict import Outcome, all_of, outcome_of
-from .weigh import Weighed, nothing_for, weigh
+from .verdict import Outcome, all_of, outcome_of, progress
+from .weigh import Weighed, weigh
 
 
 def conclude(findings: Findings) -> ValidationResult:
@@ -36,7 +37,7 @@ def conclude(findings: Findings) -> ValidationResult:
         reference=str(reference),
         policy_revision=findings.policy_revision,
         subject=findings.image.descriptor if findings.image else None,
-        warnings=_warnings(verdicts),
+        warnings=_warnings(weighed),
         policies=verdicts,
         trust=_distinct(
             used
@@ -55,41 +56,38 @@ def conclude_artifact(findings: Findings, artifact: Descriptor) -> VerificationR
     if not findings.policies:
         repository = findings.subject.reference.repository
         return _undecided(findings, artifact, ReasonCode.NO_POLICY, f"no policy speaks for {repository}")
-    answers = [_alone(weigh(policy, findings)) for policy in findings.policies]
-    results = [answer for answer in answers if answer is not None]
-    if len(results) < len(answers):
+    if findings.image is None or not findings.image.artifacts:
         finding = f"{artifact.digest} is no signature artifact that can be read here"
         asked = nothing_for(r for policy in findings.policies for r in policy.requirements)
         return _undecided(findings, artifact, asked, finding)
+    results = [_alone(weigh(policy, findings), artifact) for policy in findings.policies]
     overall = all_of(result.outcome for result in results)
     return min(
         (result for result in results if result.outcome is overall),
-        key=lambda result: (-result.reason, result.policy),
+        key=lambda result: (-progress(result.reason), result.policy),
     )
 
 
-def _alone(weighed: Weighed) -> VerificationResult | None:
-    """The verdict of a policy on its one artifact; None when that was none. What satisfies one requirement need
-    not satisfy the policy.
+def _alone(weighed: Weighed, artifact: Descriptor) -> VerificationResult:
+    """The verdict of a policy on its one artifact. What satisfies one requirement need not satisfy the policy, and
+    where the policy asks about the platforms of an index, what lies beside the index is nothing to it.
     """
-    if not weighed.results:
-        return None
-    (result,) = weighed.results
     verdict = weighed.verdict
-    if verdict.outcome is result.outcome:
-        return result
-    finding = weighed.finding or str(verdict.reason)
+    for result in weighed.results:
+        if (result.outcome, result.reason) == (verdict.outcome, verdict.reason):
+            return result
+    examined = weighed.results[0] if weighed.results else None
     return VerificationResult(
         outcome=verdict.outcome,
         reason=verdict.reason,
-        err=f"{verdict.reason}: {finding}",
-        description=sentence(verdict.reason, finding),
-        verifier=result.verifier,
-        artifact=result.artifact,
-        policy=result.policy,
-        policy_revision=result.policy_revision,
-        detail=result.detail,
-        trust=result.trust,
+        err=f"{verdict.reason}: {weighed.finding}",
+        description=sentence(verdict.reason, weighed.finding),
+        verifier=examined.verifier if examined else ITSELF,
+        artifact=artifact,
+        policy=verdict.name,
+        policy_revision=verdict.revision,
+        detail=examined.detail if examined else (),
+        trust=examined.trust if examined else (),
     )
 
 
@@ -131,37 +129,28 @@ def _admitted(verdicts: tuple[PolicyVerdict, ...]) -> bool:
     return bool(verdicts) and all(verdict.outcome is Outcome.ALLOWED for verdict in enforced)
 
 
-def _warnings(verdicts: tuple[PolicyVerdict, ...]) -> tuple[str, ...]:
+def _warnings(weighed: list[Weighed]) -> tuple[str, ...]:
     return tuple(
-        f"policy {verdict.name}: {_in_words(verdict.outcome)}, {sentence(verdict.reason, str(verdict.reason))}"
-        for verdict in verdicts
-        if verdict.mode is Mode.WARN and verdict.outcome is not Outcome.ALLOWED
+        f"policy {one.verdict.name}: {_in_words(one.verdict.outcome)}, {sentence(one.verdict.reason, one.finding)}"
+        for one in weighed
+        if one.verdict.mode is Mode.WARN and one.verdict.outcome is not Outcome.ALLOWED
     )
 
 
 def _message(outcome: Outcome, reason: ReasonCode, weighed: list[Weighed], findings: Findings) -> str:
-    """What is wrong, from the candidate that decided, and what to do about it."""
-    of_policies = [one.finding for one in weighed if one.finding and one.verdict.reason is reason]
-    if of_policies:
-        return f"{_in_words(outcome)}: {sentence(reason, min(of_policies))}"
-    decisive = [
-        result
-        for one in weighed
-        for result in one.results
-        if result.outcome is outcome and result.reason is reason
-    ]
-    if decisive:
-        best = min(decisive, key=lambda result: result.artifact.digest if result.artifact else "")
-        return f"{_in_words(outcome)}: {best.description}"
-    finding = {
-        ReasonCode.NO_POLICY: "no policy speaks for this repository",
-        ReasonCode.NO_SIGNATURE: "no signature was found",
-        ReasonCode.NO_ATTESTATION: "no attestation was found",
-    }.get(reason, "")
-    for obstacle in (findings.obstacle, *(examined.obstacle for examined in findings.examined)):
-        if obstacle is not None and obstacle.reason is reason:
-            finding = obstacle.message
-    return f"{_in_words(outcome)}: {sentence(reason, finding)}"
+    """What is wrong, in the words of a policy that decided, and what to do about it."""
+    decisive = [one for one in weighed if (one.verdict.outcome, one.verdict.reason) == (outcome, reason)]
+    if outcome is Outcome.ALLOWED:
+        signed = [
+            result.description for one in decisive for result in one.results if result.outcome is outcome
+        ]
+        return f"{_in_words(outcome)}: {min(signed, default=sentence(reason, ''))}"
+    finding = (
+        "no policy speaks for this repository" if findings.obstacle is None else findings.obstacle.message
+    )
+    return (
+        f"{_in_words(outcome)}: {sentence(reason, min((one.finding for one in decisive), default=finding))}"
+    )
 
 
 def _in_words(outcome: Outcome) -> str:

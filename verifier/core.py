@@ -2,16 +2,17 @@
 
     1. find the policies that speak for the subject; none: refused, before any network
     2. resolve the reference once; from here on only the digest counts
-    3. list what may hold signatures, place after place, in every form that cosign stores them in
-    4. for each: fetch it (size and digest are checked on the way), get trusted material, pick the engine, verify:
-       facts, or why there are none
+    3. read what may hold signatures, in every form that cosign stores them in, several things at a time (size and
+       digest are checked on the way)
+    4. for each, in the order in which they are listed: get trusted material, pick the engine, verify: facts, or
+       why there are none
     5. judge the facts under every policy, and put the judgements together
 
 Whatever goes wrong on the way becomes a refusal or a could-not-check with its reason, never an admission.
 
-A registry is asked once for the image, once for each of cosign's tags that is wanted, once for the referrers (once
-more where it has no API for them, and for each further page), then for every referrer, and for every content that
-holds signatures.
+A registry is asked once for the image; then, at the same time, for each of cosign's tags that is wanted and for
+the referrers (once more where it has no API for them, and for each further page); then for every referrer, and
+then for every content that holds signatures: four rounds, and with more than a few signatures some more.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 from providers.descriptor import Descriptor
 from providers.errors import UnavailableError, VerificationError
 from providers.interfaces import PolicyProvider, TrustedMaterialProvider
-from providers.platforms import Coverage
 from providers.policy import Policy
 from providers.reasons import ReasonCode
 from providers.subject import Subject
@@ -34,36 +35,37 @@ from providers.trust import TrustedMaterial
 from .budget import Budget
 from .conclude import conclude, conclude_artifact
 from .cross_check import Confirmations
-from .discovery import Candidate, Discovery, Wanted
+from .discovery import Discovery, Wanted
 from .engine import Engine, EvidenceError, VerifyOptions
 from .facts import SignatureFacts
-from .findings import Artifact, Examined, Findings, Unproven
-from .formats.entity import SignedEntity
+from .findings import Artifact, Examined, Findings, Parts, Unproven
+from .formats.entity import MessageSignature, SignedEntity
 from .formats.layer import parse_layer, signature_digest
-from .formats.manifest import INDEX_MEDIA_TYPES, parse_index, parse_manifest
 from .formats.signature_file import SignatureFile, parse_signature_file
+from .gathering import (
+    MAX_CANDIDATES,
+    MAX_SIGNATURES_PER_ARTIFACT,
+    Gathered,
+    Gathering,
+    had,
+    more_than,
+)
 from .judge import judge
+from .parts import list_parts
 from .results import PolicyVerdict, TrustUsed, ValidationResult, VerificationResult, VerifierInfo
-from .store import Store
+from .store import Store, Together, in_turn
 from .verdict import Outcome
 
-logger = logging.getLogger(__name__)
+__all__ = ["MAX_CANDIDATES", "MAX_SIGNATURES_PER_ARTIFACT", "Question", "Verifier"]
 
-# For each place that is searched. An image has a handful of signatures, and each costs two requests. What lies
-# beyond is not looked at, and the verdict is "could not check" unless what was looked at suffices (CVE-2023-46737:
-# endless signatures).
-MAX_CANDIDATES = 64
-# cosign writes one bundle to a manifest; under a .sig tag there is one layer for each time somebody signed.
-MAX_SIGNATURES_PER_ARTIFACT = 64
-# Images for every architecture that Debian and Go build for have about a dozen.
-MAX_PLATFORMS = 32
+logger = logging.getLogger(__name__)
 
 
 class Verifier:
     """Decides whether artifacts may run. Holds no state of its own; safe to share between threads.
 
     The first of ``engines`` that takes a signature verifies it. Each of ``cross_check`` then has to agree about
-    every signature that satisfies a policy.
+    every signature that satisfies a policy. ``together`` is how the store reads several things at a time.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Verifier:
         clock: Callable[[], datetime],
         cross_check: tuple[Engine, ...] = (),
         discovery: Discovery | None = None,
+        together: Together = in_turn,
     ) -> None:
         self._store = store
         self._engines = engines
@@ -84,6 +87,7 @@ class Verifier:
         self._policies = policies
         self._clock = clock
         self._discovery = discovery or Discovery()
+        self._together = together
 
     @property
     def engines(self) -> tuple[VerifierInfo, ...]:
@@ -107,9 +111,10 @@ class Verifier:
                 image = findings.image = Examined(self._store.resolve(subject.reference, budget))  # (2)
                 policies = self._find_policies(findings, image.descriptor)
                 question = Question(subject, image.descriptor, policies, findings.time, budget)
-                for examined, part in self._manifests(findings, image, question):
-                    for place, candidate in self._list(examined, part):  # (3)
-                        examined.add(self._examine(place, candidate))  # (4)
+                if question.wants_parts:
+                    findings.parts = self._parts(question, image.descriptor)
+                for examined, part, candidate in self._read(findings, question):  # (3)
+                    examined.add(self._examine(part, candidate))  # (4)
         return _answer(findings)  # (5)
 
     def validate_file(
@@ -145,7 +150,11 @@ class Verifier:
             policies = self._find_policies(findings, subject_descriptor)
             if policies:
                 question = Question(subject, subject_descriptor, policies, findings.time, budget)
-                image.add(self._examine(question, Candidate(artifact_descriptor)))
+                if question.wants_parts:  # whether it is an index, its content says, and not who asks
+                    known = subject.reference.with_digest(subject_descriptor.digest)
+                    findings.parts = self._parts(question, self._store.resolve(known, budget))
+                artifact = self._gathering(question).artifact(artifact_descriptor, budget)
+                image.add(self._examine(question, artifact))
         result = conclude_artifact(findings, artifact_descriptor)
         named = f"{subject.reference.repository}@{subject_descriptor.digest} ({artifact_descriptor.digest})"
         _log(named, findings.policies, result.outcome, result.reason)
@@ -164,79 +173,68 @@ class Verifier:
             raise UnavailableError(ReasonCode.POLICY_UNAVAILABLE, "the policy provider failed") from error
         return findings.policies
 
-    def _manifests(
-        self, findings: Findings, image: Examined, question: Question
-    ) -> Iterator[tuple[Examined, Question]]:
-        """The manifests whose signatures the policies ask for: the subject itself, and those of its platforms
-        where it is an index and a policy wants them. Each has its share of the budget.
+    def _manifests(self, findings: Findings, question: Question) -> Iterator[tuple[Examined, Question]]:
+        """The manifests whose signatures policies ask for, each with the question by those that do: the subject
+        itself, or those of its platforms where it is an index.
         """
-        if question.wants_parts and image.descriptor.media_type in INDEX_MEDIA_TYPES:
-            findings.parts = self._parts(question)
-        manifests = [image] if question.wants_image or findings.parts is None else []
-        manifests += findings.parts or ()
-        for number, examined in enumerate(manifests):
-            share = question.budget.share(len(manifests) - number)
-            yield examined, replace(question, descriptor=examined.descriptor, budget=share)
+        asked: dict[str, tuple[Examined, list[Policy]]] = {}
+        for policy in question.policies:
+            for examined in findings.asked_by(policy):
+                asked.setdefault(examined.descriptor.digest, (examined, []))[1].append(policy)
+        for examined, policies in asked.values():
+            yield examined, replace(question, descriptor=examined.descriptor, policies=tuple(policies))
 
-    def _parts(self, question: Question) -> tuple[Examined, ...]:
-        """The manifests of an image index. What describes others (BuildKit's attestations) runs nowhere."""
-        content = self._store.fetch(question.repository, question.descriptor, question.budget)
-        try:
-            index = parse_index(content, question.descriptor.media_type)
-        except VerificationError as error:
-            raise UnavailableError(ReasonCode.REGISTRY_INVALID_RESPONSE, error.message) from error
-        if index.unreadable:
-            raise UnavailableError(
-                ReasonCode.REGISTRY_INVALID_RESPONSE,
-                f"{index.unreadable} entries of the index cannot be read",
-            )
-        parts = {
-            descriptor.digest: Examined(descriptor, platform)
-            for descriptor, platform in zip(index.manifests, index.platforms, strict=True)
-            if platform != "unknown/unknown"
-        }
-        if len(parts) > MAX_PLATFORMS:
-            raise _more_than(MAX_PLATFORMS, "platforms are in the index")
-        return tuple(parts.values())
+    def _parts(self, question: Question, descriptor: Descriptor) -> Parts | None:
+        return list_parts(self._store, question.repository, descriptor, question.budget)
 
-    def _list(self, examined: Examined, question: Question) -> Iterator[tuple[Question, Candidate]]:
-        """Every candidate, and the question to examine it for: that within its place's share of the budget.
+    def _read(self, findings: Findings, question: Question) -> Iterator[tuple[Examined, Question, Gathered]]:
+        """Every candidate, with the manifest it is for and the question to examine it for: that within its place's
+        share of the budget.
 
         A place that fails, or never comes to an end, hides nothing at another.
         """
-        places = self._discovery.places(question.repository, question.descriptor, question.wanted)
-        for number, place in enumerate(places):
+        asked = [
+            (examined, part, place)
+            for examined, part in self._manifests(findings, question)
+            for place in self._discovery.places(part.repository, part.descriptor, part.wanted)
+        ]
+        shares = zip((place for _, _, place in asked), question.budget.shares(len(asked)), strict=True)
+        for (examined, part, _), gathered in zip(
+            asked, self._gathering(question).places(shares), strict=True
+        ):
             with _recording_obstacles(examined):
-                part = replace(question, budget=question.budget.share(len(places) - number))
-                for count, candidate in enumerate(place.candidates(self._store, part.budget)):
-                    if count == MAX_CANDIDATES:
-                        raise _more_than(MAX_CANDIDATES, "candidate signatures are listed")
-                    yield part, candidate
+                found = gathered()
+                for candidate in found.candidates:
+                    yield examined, replace(part, budget=candidate.budget), candidate
+                if found.obstacle is not None:
+                    raise found.obstacle
 
-    def _examine(self, question: Question, candidate: Candidate) -> Artifact | None:
-        """Fetch one candidate and verify every signature it holds; None when it is no signature artifact.
+    def _gathering(self, question: Question) -> Gathering:
+        """Reads from where signatures are."""
+        where = self._discovery.where(question.repository)
+        return Gathering(self._store, self._together, self._discovery, where)
+
+    def _examine(self, question: Question, candidate: Gathered) -> Artifact | None:
+        """Verify every signature that one candidate holds; None when it is no signature artifact.
 
         What goes wrong is found out about this candidate, and hides no other.
         """
         examined = Artifact(candidate.descriptor)
         try:
-            content = candidate.content
-            if content is None:
-                content = self._fetch(question, candidate.descriptor)
-            layers = self._discovery.layers(parse_manifest(content))
+            layers = had(candidate.layers)
             if layers is None:
                 return None
             if not layers:
                 raise VerificationError(ReasonCode.MALFORMED, "the signature artifact holds no signature")
-            fetched: dict[str, bytes] = {}
             for layer in layers[:MAX_SIGNATURES_PER_ARTIFACT]:
-                self._verify(question, examined, layer, self._reader(question, layer, fetched))
+                content = candidate.contents[layer.digest]
+                self._verify(question, examined, layer, partial(_parsed, layer, content, question.budget))
             if len(layers) > MAX_SIGNATURES_PER_ARTIFACT:
-                raise _more_than(MAX_SIGNATURES_PER_ARTIFACT, "signatures are in one artifact")
+                raise more_than(MAX_SIGNATURES_PER_ARTIFACT, "signatures are in one artifact")
         except (VerificationError, UnavailableError) as error:
-            examined.signatures.append(Unproven.of(candidate.descriptor, error))
+            examined.signatures.append(Unproven.of(candidate.descriptor, error, whole=True))
         except Exception as error:  # noqa: BLE001  (a fault of ours denies)
-            examined.signatures.append(Unproven.of(candidate.descriptor, _fault(error)))
+            examined.signatures.append(Unproven.of(candidate.descriptor, _fault(error), whole=True))
         return examined
 
     def _examine_file(self, question: Question, given: SignatureFile) -> Artifact:
@@ -245,23 +243,6 @@ class Verifier:
         examined = Artifact(stored)
         self._verify(question, examined, stored, lambda: parse_signature_file(given))
         return examined
-
-    def _fetch(self, question: Question, descriptor: Descriptor) -> bytes:
-        """A part of a signature, from where signatures are."""
-        where = self._discovery.where(question.repository)
-        return self._store.fetch(where, descriptor, question.budget)
-
-    def _reader(
-        self, question: Question, layer: Descriptor, fetched: dict[str, bytes]
-    ) -> Callable[[], SignedEntity]:
-        """Reads ``layer``. Several signers of one payload share its content, which is fetched once."""
-
-        def read() -> SignedEntity:
-            if layer.digest not in fetched:
-                fetched[layer.digest] = self._fetch(question, layer)
-            return parse_layer(layer, fetched[layer.digest])
-
-        return read
 
     def _verify(
         self, question: Question, artifact: Artifact, layer: Descriptor, read: Callable[[], SignedEntity]
@@ -344,17 +325,9 @@ class Question:
         return frozenset(wanted)
 
     @property
-    def wants_image(self) -> bool:
-        """Whether a policy asks for signatures of the subject itself, were it an index."""
-        return any(policy.platforms.coverage is Coverage.INDEX for policy in self.policies)
-
-    @property
     def wants_parts(self) -> bool:
-        """Whether a policy asks about the manifests that an index lists."""
-        return any(
-            policy.platforms.coverage is not Coverage.INDEX or policy.denied.digests
-            for policy in self.policies
-        )
+        """Whether a policy has to know what the subject lists, where it is an index."""
+        return any(policy.wants_parts for policy in self.policies)
 
     def satisfied_by(self, facts: SignatureFacts) -> bool:
         """Whether one signature counts for anything that the policies ask for."""
@@ -381,6 +354,18 @@ class Question:
         )
 
 
+def _parsed(layer: Descriptor, content: bytes | Exception, budget: Budget) -> SignedEntity:
+    """The signature in ``layer``. To parse costs what to fetch costs: many layers may share one content."""
+    data = had(content)
+    budget.spend_bytes(len(data))
+    entity = parse_layer(layer, data)
+    if isinstance(entity.content, MessageSignature):
+        raise VerificationError(
+            ReasonCode.UNSUPPORTED, "a signature of a file, which does not say that an image was meant"
+        )
+    return entity
+
+
 @contextmanager
 def _recording_obstacles(findings: Findings | Examined) -> Iterator[None]:
     """What keeps us from finding out more is kept beside what was found, which still counts."""
@@ -396,10 +381,6 @@ def _answer(findings: Findings) -> ValidationResult:
     result = conclude(findings)
     _log(result.reference, result.policies, result.outcome, result.reason, admitted=result.admitted)
     return result
-
-
-def _more_than(limit: int, what: str) -> UnavailableError:
-    return UnavailableError(ReasonCode.LIMIT_EXCEEDED, f"more than {limit} {what}; the others are not read")
 
 
 def _info(engine: Engine) -> VerifierInfo:

@@ -30,8 +30,8 @@ _EVIDENCE: tuple[tuple[str, str, Callable[[SignatureFacts], Sized]], ...] = (
 )
 
 
-# A signer's signatures that are put to the other engines, for one request. Whoever may attach signatures can
-# attach variants of a genuine one, which differ in what is not signed; each costs a process.
+# A signer's signatures of one thing that are put to the other engines, for one request. Whoever may attach
+# signatures can attach variants of a genuine one, which differ in what is not signed; each costs a process.
 _EACH_SIGNER = 4
 
 
@@ -39,7 +39,7 @@ class Confirmations:
     """What was put to other engines for one request."""
 
     def __init__(self) -> None:
-        self._asked: Counter[str] = Counter()
+        self._asked: Counter[tuple[str, str, bytes]] = Counter()
 
     def confirm(
         self, facts: SignatureFacts, options: VerifyOptions, engines: tuple[Engine, ...]
@@ -50,8 +50,9 @@ class Confirmations:
             EvidenceError: ``engines-disagree``.
             UnavailableError: ``limit-exceeded``; why an engine could not find out.
         """
-        self._asked[facts.signer] += 1
-        if self._asked[facts.signer] > _EACH_SIGNER:
+        signed = (options.subject_descriptor.digest, facts.signer, facts.statement)
+        self._asked[signed] += 1
+        if self._asked[signed] > _EACH_SIGNER:
             raise UnavailableError(
                 ReasonCode.LIMIT_EXCEEDED,
                 f"{_EACH_SIGNER} signatures of this signer were put to the other engine; this one was not",

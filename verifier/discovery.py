@@ -132,7 +132,9 @@ class Discovery:
         if form not in self.forms:
             return None
         layers = (layer for layer in manifest.layers if layer.media_type in _LAYERS[form])
-        return tuple({signature_digest(layer): layer for layer in layers}.values())
+        # A layer that is described otherwise may be of no use, and hides none of the same name.
+        named = {(signature_digest(layer), layer.media_type, layer.size): layer for layer in layers}
+        return tuple(named.values())
 
 
 def form_of(manifest: Manifest) -> StorageForm | None:

@@ -45,12 +45,13 @@ REMEDIES: dict[ReasonCode, str] = {
     " with a log that promises the time, or with a timestamp authority.",
     ReasonCode.IDENTITY_MISMATCH: "Sign with an identity that the policy names, or ask the operator to add yours.",
     ReasonCode.ANNOTATION_MISMATCH: "Sign with the annotations the policy asks for ('cosign sign -a key=value').",
-    ReasonCode.CONDITION_NOT_MET: "The attestation does not say what the policy asks for; see the check.",
+    ReasonCode.CONDITION_NOT_MET: "The attestation does not say what the policy asks for, or the image lacks a"
+    " platform that it names; see the check.",
     ReasonCode.TOO_OLD: "The signature is older than the policy allows; sign again.",
     ReasonCode.ENGINES_DISAGREE: "Two engines disagree about this signature, so it does not count; report"
     " it to the operator.",
-    ReasonCode.THRESHOLD_NOT_MET: "The policy wants more of what there already is: more distinct logs or timestamp"
-    " authorities. See the checks.",
+    ReasonCode.THRESHOLD_NOT_MET: "The policy wants more of what there already is: signatures by more of those"
+    " whom it names, or more distinct logs or timestamp authorities. See the checks.",
     ReasonCode.DENY_LISTED: "The operator has forbidden this artifact or signer.",
     ReasonCode.INTERNAL_ERROR: "A fault of the verifier; report it to the operator, who finds it in the log.",
     ReasonCode.OVERLOADED: "The verifier has too much to do; try again.",

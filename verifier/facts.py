@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from providers.reasons import ReasonCode
+
+from .printable import printable
 
 
 class CheckStatus(StrEnum):
@@ -25,6 +28,16 @@ class Check:
     status: CheckStatus
     evidence: str
     reason: ReasonCode = ReasonCode.OK
+
+    @classmethod
+    def passed(cls, check: str, evidence: str) -> Self:
+        """One that holds. ``evidence`` may have strangers' words in it."""
+        return cls(check, CheckStatus.PASS, printable(evidence))
+
+    @classmethod
+    def failed(cls, check: str, evidence: str, reason: ReasonCode) -> Self:
+        """One that does not, likewise."""
+        return cls(check, CheckStatus.FAIL, printable(evidence), reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +140,10 @@ class SignatureFacts:
     untrusted log is a failed check, and no entry in ``log_entries``).
 
     Either ``certificate`` says who signed, or ``key_id`` (hexadecimal SHA-256 of the SubjectPublicKeyInfo) and
-    ``key_names`` do. Where no time is proven, ``windows`` say when the signature could have been made: when the
-    certificate and all above it, along one path each, or the key was trusted; and ``log_windows`` say, for each of
-    ``log_entries``, when the keys are trusted by which its log vouches for it.
+    ``key_names`` do; ``known_as`` are all names of the key, those included under which it was not trusted then.
+    Where no time is proven, ``windows`` say when the signature could have been made: when the certificate and all
+    above it, along one path each, or the key was trusted; and ``log_windows`` say, for each of ``log_entries``,
+    when the keys are trusted by which its log vouches for it.
     """
 
     media_type: str
@@ -146,6 +160,7 @@ class SignatureFacts:
     windows: tuple[Window, ...] = ()
     log_windows: tuple[tuple[Window, ...], ...] = ()
     statement: bytes = field(default=b"", repr=False)
+    known_as: tuple[str, ...] = ()
 
     @property
     def signer(self) -> str:

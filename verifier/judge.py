@@ -2,13 +2,15 @@
 
 Pure functions. An engine established that the signature holds and signs the subject; what is left is the
 operator's question: is it a signature (or the attestation that was asked for), is there enough proof of time and
-of logging, was the signer trusted then, is it one of those named, and did it sign the annotations asked for. All
-thresholds count *distinct* logs and authorities.
+of logging, was the signer trusted then, is it one of those named and none of those denied, did it sign the
+annotations asked for, is it young enough, and does the attestation say what it has to. All thresholds count
+*distinct* logs and authorities.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,33 +35,45 @@ from .facts import (
 from .formats.statement import parse_predicate
 from .printable import printable
 from .results import CosignVerificationResult
+from .signers import denied_signer, named_signer, some
 from .verdict import Outcome
+
+logger = logging.getLogger(__name__)
 
 # More identities, keys or annotations than this do not help a reader.
 _SHOWN = 3
 
 
-def judge(facts: SignatureFacts, demand: Demand, time: datetime) -> CosignVerificationResult:
+def judge(
+    facts: SignatureFacts,
+    demand: Demand,
+    time: datetime,
+    answered: dict[bytes, tuple[Check, ...]] | None = None,
+) -> CosignVerificationResult:
     """The verdict on one signature under ``demand``, with every check made; ``time`` is that of the request.
 
     All checks are made, so that an owner sees everything that is wrong; the reason is that of the failed one
-    with the lowest number: what has to be mended first.
+    with the lowest number: what has to be mended first. Only what a predicate says is not asked of a signature
+    that does not count anyway: whoever signs it could have written what takes long to read.
+
+    ``answered`` keeps what the conditions of one requirement say of each statement, from call to call.
     """
     authority = demand.authority
     config = authority.verifier_config
     known = _Known(bool(facts.timestamps), time, unsafe=config.unsafe_use_current_time)
-    identity, keys, signer = _signer(facts, authority)
-    judged = (
+    identity, keys, signer = named_signer(facts, authority)
+    judged: tuple[Check, ...] = (
         _kind(facts, demand.attestation),
         *_evidence(facts, config, known),
         _validity(tuple(key.window for key in keys) or facts.windows, known),
         signer,
-        *_denied(facts, demand.denied),
+        *denied_signer(facts, demand.denied),
         *_annotations(facts, authority),
         *_age(facts, demand.signing_time, time),
-        *_conditions(facts, demand.attestation, time),
     )
-    failed = [check.reason for check in judged if check.status is CheckStatus.FAIL]
+    if demand.attestation is not None and demand.attestation.conditions:
+        judged += _conditions(facts, demand.attestation, time, {} if answered is None else answered, judged)
+    failed = _failures(judged)
     return CosignVerificationResult(
         media_type=facts.media_type,
         digest=facts.digest,
@@ -102,16 +116,16 @@ def _kind(facts: SignatureFacts, attestation: AttestationRequirement | None) -> 
     found = "a signature" if is_signature else f"an attestation of type {kind}"
     if attestation is None:
         if is_signature:
-            return _passed("kind", found)
-        return _failed("kind", f"{found}; the policy asks for a signature", ReasonCode.NO_SIGNATURE)
+            return Check.passed("kind", found)
+        return Check.failed("kind", f"{found}; the policy asks for a signature", ReasonCode.NO_SIGNATURE)
     asked = attestation.predicate_types
-    wanted = printable(_some(asked, " or ") or "any", 200)
+    wanted = printable(some(asked, " or ") or "any", 200)
     text = f"{found}; the policy asks for an attestation of type {wanted}"
     if is_signature:
-        return _failed("kind", text, ReasonCode.NO_ATTESTATION)
+        return Check.failed("kind", text, ReasonCode.NO_ATTESTATION)
     if asked and facts.predicate_type not in asked:
-        return _failed("kind", text, ReasonCode.PREDICATE_TYPE_MISMATCH)
-    return _passed("kind", found)
+        return Check.failed("kind", text, ReasonCode.PREDICATE_TYPE_MISMATCH)
+    return Check.passed("kind", found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +145,8 @@ class _Threshold:
             return Check(self.check, CheckStatus.SKIPPED, text)
         evidence = f"{self.found} of {self.needed} distinct {self.noun}"
         if self.found >= self.needed:
-            return _passed(self.check, evidence)
-        return _failed(self.check, evidence, ReasonCode.THRESHOLD_NOT_MET if self.found else self.reason)
+            return Check.passed(self.check, evidence)
+        return Check.failed(self.check, evidence, ReasonCode.THRESHOLD_NOT_MET if self.found else self.reason)
 
 
 def _evidence(facts: SignatureFacts, config: VerifierConfig, known: _Known) -> list[Check]:
@@ -214,17 +228,17 @@ def _validity(windows: tuple[Window, ...], known: _Known) -> Check:
     """
     check = "trusted-when-signed"
     if known.proven:
-        return _passed(check, "at every proven time")
+        return Check.passed(check, "at every proven time")
     if any(window.unbounded for window in windows):
-        return _passed(check, "the key is trusted without limit of time")
+        return Check.passed(check, "the key is trusted without limit of time")
     listed = " or ".join(map(str, windows[:_SHOWN])) or "never"
     if not known.unsafe:
         text = f"nothing proves when it was signed; trusted from {listed}"
-        return _failed(check, text, ReasonCode.NO_TIMESTAMP)
+        return Check.failed(check, text, ReasonCode.NO_TIMESTAMP)
     if any(map(known.within, windows)):
-        return _passed(check, f"at the time of the request, {known.now} (unsafe)")
+        return Check.passed(check, f"at the time of the request, {known.now} (unsafe)")
     text = f"trusted from {listed}, not at the time of the request, {known.now}"
-    return _failed(check, text, ReasonCode.TIME_OUTSIDE_VALIDITY)
+    return Check.failed(check, text, ReasonCode.TIME_OUTSIDE_VALIDITY)
 
 
 def _annotations(facts: SignatureFacts, authority: Authority) -> list[Check]:
@@ -238,21 +252,9 @@ def _annotations(facts: SignatureFacts, authority: Authority) -> list[Check]:
         if signed.get(name) != value
     ]
     if missing:
-        return [_failed("annotations", _some(missing, "; "), ReasonCode.ANNOTATION_MISMATCH)]
-    asked = _some((f"{name}={value}" for name, value in authority.annotations), ", ")
-    return [_passed("annotations", f"signed: {asked}")]
-
-
-def _denied(facts: SignatureFacts, denied: DenyList) -> list[Check]:
-    """A signer on the list never counts, whoever else would take the signature."""
-    if not (denied.identities or denied.keys):
-        return []
-    listed = any(key.name in denied.keys for key in facts.key_names)
-    if facts.certificate is not None:
-        listed = any(_names(facts.certificate, identity) for identity in denied.identities)
-    if listed:
-        return [_failed("deny-list", "the operator has denied this signer", ReasonCode.DENY_LISTED)]
-    return [_passed("deny-list", "the signer is not on it")]
+        return [Check.failed("annotations", some(missing, "; "), ReasonCode.ANNOTATION_MISMATCH)]
+    asked = some((f"{name}={value}" for name, value in authority.annotations), ", ")
+    return [Check.passed("annotations", f"signed: {asked}")]
 
 
 def _age(facts: SignatureFacts, asked: SigningTime, now: datetime) -> list[Check]:
@@ -260,106 +262,50 @@ def _age(facts: SignatureFacts, asked: SigningTime, now: datetime) -> list[Check
     if not asked.asked:
         return []
     if not facts.timestamps:
-        return [_failed("age", "nothing proves when it was signed", ReasonCode.NO_TIMESTAMP)]
+        return [Check.failed("age", "nothing proves when it was signed", ReasonCode.NO_TIMESTAMP)]
     signed = min(stamp.time for stamp in facts.timestamps)
     bounds = [bound for bound in (asked.earliest, now - asked.max_age if asked.max_age else None) if bound]
     if signed < max(bounds):
         text = f"signed at {signed}; the policy takes nothing from before {max(bounds)}"
-        return [_failed("age", text, ReasonCode.TOO_OLD)]
-    return [_passed("age", f"signed at {signed}, not before {max(bounds)}")]
+        return [Check.failed("age", text, ReasonCode.TOO_OLD)]
+    return [Check.passed("age", f"signed at {signed}, not before {max(bounds)}")]
 
 
 def _conditions(
-    facts: SignatureFacts, attestation: AttestationRequirement | None, time: datetime
-) -> list[Check]:
-    """What the predicate must say. A predicate that cannot be read says nothing."""
-    if attestation is None or not attestation.conditions:
-        return []
+    facts: SignatureFacts,
+    attestation: AttestationRequirement,
+    time: datetime,
+    answered: dict[bytes, tuple[Check, ...]],
+    judged: tuple[Check, ...],
+) -> tuple[Check, ...]:
+    """What the predicate must say."""
+    if _failures(judged):
+        text = "not asked: this attestation does not count in any case"
+        return (Check("condition", CheckStatus.SKIPPED, text),)
+    if facts.statement not in answered:
+        answered[facts.statement] = tuple(_ask(facts, attestation, time))
+    return answered[facts.statement]
+
+
+def _ask(facts: SignatureFacts, attestation: AttestationRequirement, time: datetime) -> Iterator[Check]:
+    """Whether each condition holds. A predicate that cannot be read says nothing."""
     try:
         predicate = parse_predicate(facts.statement)
     except VerificationError as error:
-        return [_failed("condition", error.message, ReasonCode.CONDITION_NOT_MET)]
-    checks = []
+        yield Check.failed("condition", error.message, ReasonCode.CONDITION_NOT_MET)
+        return
     for condition in attestation.conditions:
-        problem = condition.problem(predicate, facts.predicate_type, time)
+        try:
+            problem = condition.problem(predicate, facts.predicate_type, time)
+        except Exception as error:  # a condition never raises; one that does has not said that it holds
+            logger.exception("a fault in the condition %s", condition.name)
+            problem = f"cannot be evaluated ({type(error).__name__})"
         if problem:
             text = f"{condition.name}: {problem}"
-            checks.append(_failed("condition", text, ReasonCode.CONDITION_NOT_MET))
+            yield Check.failed("condition", text, ReasonCode.CONDITION_NOT_MET)
         else:
-            checks.append(_passed("condition", condition.name))
-    return checks
+            yield Check.passed("condition", condition.name)
 
 
-def _signer(
-    facts: SignatureFacts, authority: Authority
-) -> tuple[CertificateIdentity | None, tuple[KeyName, ...], Check]:
-    """Whom of the policy the signature is by: an identity, or a key, under each of its names there."""
-    if authority.keys:
-        keys = tuple(key for key in facts.key_names if key.name in authority.keys)
-        return None, keys, _key(facts, keys, authority)
-    identity, check = _identity(facts.certificate, authority)
-    return identity, (), check
-
-
-def _key(facts: SignatureFacts, named: tuple[KeyName, ...], authority: Authority) -> Check:
-    """Whether one of the policy's keys made it."""
-    if named:
-        return _passed("identity", f"made with key {_some((key.name for key in named), ', ')}")
-    if facts.certificate is not None:
-        who = f"the certificate of {facts.certificate.subject_alternative_name} by {facts.certificate.issuer}"
-    else:
-        who = f"key {_some((key.name for key in facts.key_names), ', ')}"
-    text = f"made with {printable(who, 250)}; the policy asks for key {_some(authority.keys, ' or ')}"
-    return _failed("identity", text, ReasonCode.SIGNATURE_INVALID)
-
-
-def _identity(
-    certificate: CertificateSummary | None, authority: Authority
-) -> tuple[CertificateIdentity | None, Check]:
-    """Whether the certificate names one of the policy's identities, and which."""
-    if certificate is None:
-        text = "signed with a key; the policy asks for a certificate that names an identity"
-        return None, _failed("identity", text, ReasonCode.NO_CERTIFICATE)
-    if authority.unsafe_ignore_identities:
-        text = "the policy sets unsafeIgnoreIdentities: any signer passes"
-        return None, Check("identity", CheckStatus.SKIPPED, text)
-    found = printable(f"{certificate.subject_alternative_name} by {certificate.issuer}")
-    for identity in authority.certificate_identities:
-        if _names(certificate, identity):
-            return identity, _passed("identity", found)
-    # Bounded part by part: what a stranger wrote must not push out what was expected.
-    evidence = f"signed by {found}; expected {_expected(authority)}"
-    return None, Check("identity", CheckStatus.FAIL, evidence, ReasonCode.IDENTITY_MISMATCH)
-
-
-def _expected(authority: Authority) -> str:
-    identities = authority.certificate_identities
-    patterns = any(
-        match.regexp
-        for identity in identities
-        for match in (identity.subject_alternative_name, identity.issuer)
-    )
-    return _some(map(str, identities), "; or ") + (" (patterns match the whole text)" if patterns else "")
-
-
-def _names(certificate: CertificateSummary, identity: CertificateIdentity) -> bool:
-    return (
-        identity.subject_alternative_name.matches(certificate.subject_alternative_name)
-        and identity.issuer.matches(certificate.issuer)
-        and all(expected.matches(certificate.claim(name)) for name, expected in identity.claims)
-    )
-
-
-def _passed(check: str, evidence: str) -> Check:
-    return Check(check, CheckStatus.PASS, printable(evidence))
-
-
-def _failed(check: str, evidence: str, reason: ReasonCode) -> Check:
-    return Check(check, CheckStatus.FAIL, printable(evidence), reason)
-
-
-def _some(texts: Iterable[str], between: str) -> str:
-    """The first few of ``texts``, and how many there are besides."""
-    listed = list(texts)
-    more = f"{between}{len(listed) - _SHOWN} others" if len(listed) > _SHOWN else ""
-    return between.join(listed[:_SHOWN]) + more
+def _failures(checks: Iterable[Check]) -> list[ReasonCode]:
+    return [check.reason for check in checks if check.status is CheckStatus.FAIL]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Protocol, TypeVar
 
 from providers.descriptor import Descriptor
 from providers.reference import Reference
 
 from .budget import Budget
+
+Q = TypeVar("Q")
+R = TypeVar("R")
 
 
 class Store(Protocol):
@@ -55,9 +59,38 @@ class Store(Protocol):
         ...
 
 
+class Together(Protocol):
+    """Does several things at a time, where a store can: reading from a network is mostly waiting."""
+
+    def __call__(
+        self, repository: str, work: Callable[[Q], R], items: Iterable[Q]
+    ) -> Iterator[tuple[Q, Callable[[], R]]]:
+        """``work`` for each of ``items``, which reads from ``repository``, in threads of the store.
+
+        Items come in their order, each with what gives its result, or raises what ``work`` raised. Only a few
+        items are taken from ``items`` before their turn, all in the thread of the caller; an error of ``items``
+        itself comes after those before it.
+        """
+        ...
+
+
+def in_turn(
+    repository: str, work: Callable[[Q], R], items: Iterable[Q]
+) -> Iterator[tuple[Q, Callable[[], R]]]:
+    """One thing after the other, each when its result is asked for: `Together` where nothing keeps one waiting."""
+    del repository
+    for item in items:
+        yield item, partial(work, item)
+
+
 class ClosingStore(Store, Protocol):
     """A store with something to close at the end."""
 
     def close(self) -> None:
         """Close it."""
+        ...
+
+    @property
+    def together(self) -> Together:
+        """How several things are read from it at a time."""
         ...

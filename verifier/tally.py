@@ -1,77 +1,40 @@
-"""How many different authorities have signed: pure counting, three-valued.
+"""How many there are of what a requirement asks for: pure counting, three-valued.
 
 A signature counts for every authority whose demand it meets, but one signer counts once: of two authorities that
-both take it, it stands for one. So authorities are matched with signers, each with one, and what is counted is the
-largest matching. What could not be checked could have been anybody's signature, and what could not be listed could
-have been everybody's; the requirement is refused only if that would not have been enough.
+both take it, it stands for one. So authorities are matched with signers, and the largest matching counts. What
+could not be checked could have been the signature of anybody, and so stand for any authority that is left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from .verdict import Outcome, all_of
+from providers.matching import matched
 
-# Stands for a signer that nobody knows.
-_Signer = str
+from .verdict import Outcome, at_least
+
+# How many signatures could not be checked; None: nobody knows how many.
+Unknown = int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Who has signed: the names of the authorities in the largest matching, and the outcome."""
+    """Who has signed: the names of the authorities in a largest matching, and the outcome."""
 
     outcome: Outcome
     authorities: tuple[str, ...]
 
 
-def count(
-    authorities: Iterable[str],
-    signers: Mapping[str, frozenset[_Signer]],
-    threshold: int,
-    *,
-    unknown: int,
-    unlisted: bool,
-) -> Count:
-    """Whether ``threshold`` of ``authorities`` have signed. ``signers`` are those whose signatures count for an
-    authority; ``unknown`` signatures could not be checked, and with ``unlisted`` there may be any number more.
-    """
-    names = tuple(authorities)
-    proven = _matched(names, signers)
-    if len(proven) >= threshold:
-        return Count(Outcome.ALLOWED, proven)
-    anybody = frozenset(
-        f"\0{number}" for number in range(len(names) if unlisted else min(unknown, len(names)))
-    )
-    possible = _matched(names, {name: signers.get(name, frozenset()) | anybody for name in names})
-    outcome = Outcome.COULD_NOT_CHECK if len(possible) >= threshold else Outcome.REFUSED
-    return Count(outcome, proven)
+def count(signers: Mapping[str, AbstractSet[str]], threshold: int, unknown: Unknown) -> Count:
+    """Whether ``threshold`` authorities have signed, given the ``signers`` whose signatures count for each."""
+    proven = matched(signers)
+    return Count(enough(len(proven), threshold, unknown), proven)
 
 
-def enough(found: int, needed: int, *, unknown: int, unlisted: bool) -> Outcome:
-    """Whether there are ``needed`` different ones of something."""
-    if found >= needed:
-        return Outcome.ALLOWED
-    return Outcome.COULD_NOT_CHECK if unlisted or found + unknown >= needed else Outcome.REFUSED
-
-
-def both(first: Outcome, second: Outcome) -> Outcome:
-    """Both must be allowed."""
-    return all_of((first, second))
-
-
-def _matched(names: tuple[str, ...], signers: Mapping[str, frozenset[_Signer]]) -> tuple[str, ...]:
-    """The authorities of a largest matching with different signers (augmenting paths; both sides are short)."""
-    taken: dict[_Signer, str] = {}
-
-    def place(name: str, tried: set[_Signer]) -> bool:
-        for signer in sorted(signers.get(name, frozenset())):
-            if signer in tried:
-                continue
-            tried.add(signer)
-            if signer not in taken or place(taken[signer], tried):
-                taken[signer] = name
-                return True
-        return False
-
-    return tuple(name for name in names if place(name, set()))
+def enough(found: int, needed: int, unknown: Unknown) -> Outcome:
+    """Whether there are ``needed`` different ones of something of which ``found`` are known."""
+    open_questions = needed if unknown is None else min(unknown, needed)
+    known = [Outcome.ALLOWED] * min(found, needed)
+    return at_least(needed, known + [Outcome.COULD_NOT_CHECK] * open_questions)

@@ -2,33 +2,36 @@
 
 A policy holds when every requirement does, for every manifest that it wants to be signed: the subject itself, or
 the manifests of its platforms. A requirement counts authorities (``tally``), three-valued.
+
+1. judge each signature under each demand, once
+2. count for each requirement on each manifest, and say what is missing
+3. add what is said of the image as a whole: platforms that are not there, and what is denied
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
+from providers.errors import UnavailableError
 from providers.platforms import Coverage
 from providers.policy import Policy
 from providers.reasons import ReasonCode
 from providers.requirement import Requirement
 
-from .explain import sentence
 from .facts import SignatureFacts
-from .findings import Artifact, Examined, Findings, Unproven
-from .judge import judge
+from .findings import Findings, Parts, Unproven
+from .judged import JudgedManifest, evidence, furthest, judge_all, nothing_for
 from .printable import printable
 from .results import CosignVerificationResult, PolicyVerdict, RequirementVerdict, VerificationResult
-from .tally import both, count, enough
-from .verdict import Outcome, all_of, any_of, furthest, outcome_of
+from .tally import count, enough
+from .verdict import Outcome, all_of, outcome_of, progress
 
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """What a policy makes of the subject: its verdict, what is wrong in words, and every artifact judged under
-    it.
+    """What a policy makes of the subject: its verdict, what is wrong in words (empty when nothing is), and every
+    artifact judged under it.
     """
 
     verdict: PolicyVerdict
@@ -38,200 +41,152 @@ class Weighed:
 
 def weigh(policy: Policy, findings: Findings) -> Weighed:
     """The verdict of one policy."""
-    judged = [
-        (examined, [_judge(artifact, policy, findings.time) for artifact in _sorted(examined)])
-        for examined in _wanted(policy, findings)
+    manifests = judge_all(policy, findings)  # (1)
+    said = [
+        _requirement(manifest, number, requirement, findings)  # (2)
+        for manifest in manifests
+        for number, requirement in enumerate(policy.requirements)
     ]
-    requirements = [
-        _requirement(policy, requirement, examined, findings)
-        for examined, _ in judged
-        for requirement in policy.requirements
-    ]
-    requirements += [*_absent(policy, findings), *_denied(policy, findings)]
-    if not judged and findings.obstacle is not None:
-        requirements.append(_hindered(policy, findings.obstacle.reason))
-    outcome = all_of(requirement.outcome for requirement in requirements)
-    reason, asked = furthest((r.reason, r.asked) for r in requirements if r.outcome is outcome) or (
-        nothing_for(policy.requirements),
-        "",
+    said += _whole(policy, findings)  # (3)
+    outcome = all_of(one.verdict.outcome for one in said)
+    decisive = min(
+        (one for one in said if one.verdict.outcome is outcome),
+        key=lambda one: (-progress(one.verdict.reason), one.verdict.platform, one.finding),
+        default=_nothing(policy.requirements),
     )
     verdict = PolicyVerdict(
-        policy.name, policy.mode, outcome, reason, policy.source, policy.revision, tuple(requirements)
+        policy.name,
+        policy.mode,
+        outcome,
+        decisive.verdict.reason,
+        policy.source,
+        policy.revision,
+        tuple(one.verdict for one in said),
     )
-    results = tuple(result for _, of_examined in judged for result in of_examined)
-    return Weighed(verdict, _finding(requirements, outcome, reason, asked), results)
+    results = tuple(artifact.result(policy) for manifest in manifests for artifact in manifest.artifacts)
+    return Weighed(verdict, decisive.finding, results)
 
 
-def nothing_for(requirements: Iterable[Requirement]) -> ReasonCode:
-    """What is missing when there is nothing at all."""
-    signatures = any(requirement.attestation is None for requirement in requirements)
-    return ReasonCode.NO_SIGNATURE if signatures else ReasonCode.NO_ATTESTATION
+# 2
 
 
-def _sorted(examined: Examined) -> list[Artifact]:
-    return sorted(examined.artifacts, key=lambda artifact: artifact.descriptor.digest)
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What becomes of a requirement; ``finding`` says in words what is wrong."""
 
-
-def _wanted(policy: Policy, findings: Findings) -> tuple[Examined, ...]:
-    """The manifests that have to be signed."""
-    if policy.platforms.coverage is Coverage.INDEX or findings.parts is None:
-        return (findings.image,) if findings.image else ()
-    if policy.platforms.coverage is Coverage.EVERY:
-        return findings.parts
-    return tuple(part for part in findings.parts if part.platform in policy.platforms.listed)
-
-
-def _absent(policy: Policy, findings: Findings) -> Iterator[RequirementVerdict]:
-    """Listed platforms that the index does not have: nothing is signed for them."""
-    if policy.platforms.coverage is Coverage.LISTED and findings.parts is not None:
-        there = {part.platform for part in findings.parts}
-        for platform in policy.platforms.listed:
-            if platform not in there:
-                yield RequirementVerdict(
-                    f"the index has no manifest for {platform}",
-                    Outcome.REFUSED,
-                    ReasonCode.CONDITION_NOT_MET,
-                    platform=platform,
-                )
-
-
-def _denied(policy: Policy, findings: Findings) -> Iterator[RequirementVerdict]:
-    """Manifests that are refused whatever signs them."""
-    for examined in findings.examined:
-        if examined.descriptor.digest in policy.denied.digests:
-            yield RequirementVerdict(
-                f"the operator has denied {examined.descriptor.digest}",
-                Outcome.REFUSED,
-                ReasonCode.DENY_LISTED,
-                platform=examined.platform,
-            )
-
-
-def _hindered(policy: Policy, reason: ReasonCode) -> RequirementVerdict:
-    return RequirementVerdict(f"whatever {policy.name} asks for", outcome_of(reason), reason)
+    verdict: RequirementVerdict
+    finding: str = ""
 
 
 def _requirement(
-    policy: Policy, requirement: Requirement, examined: Examined, findings: Findings
-) -> RequirementVerdict:
-    """Whether one manifest meets one requirement."""
-    signatures = [signature for artifact in examined.artifacts for signature in artifact.signatures]
-    known = [signature for signature in signatures if isinstance(signature, SignatureFacts)]
-    unproven = [signature for signature in signatures if isinstance(signature, Unproven)]
-    signers: dict[str, frozenset[str]] = {}
-    reasons = [(signature.reason, signature.digest) for signature in unproven]
-    statements: set[bytes] = set()
-    for demand in policy.demands(requirement):
-        for facts in known:
-            result = judge(facts, demand, findings.time)
+    manifest: JudgedManifest, number: int, requirement: Requirement, findings: Findings
+) -> _Said:
+    """Whether one manifest meets one requirement, by its place in the policy."""
+    signers: dict[str, set[str]] = {authority.name: set() for authority in requirement.authorities}
+    statements, against = set[bytes](), list[CosignVerificationResult]()
+    for one in manifest.signatures:
+        if isinstance(one.signature, Unproven):
+            against.append(one.best)
+            continue
+        for result in one.verdicts[number]:
             if result.outcome is Outcome.ALLOWED:
-                name = demand.authority.name
-                signers[name] = signers.get(name, frozenset()) | {facts.signer}
-                statements.add(facts.statement)
+                signers[result.authority].add(one.signature.signer)
+                statements.add(one.signature.statement)
             else:
-                reasons.append((result.reason, result.digest))
-    unknown = sum(signature.reason.could_not_check for signature in unproven)
-    obstacles = [obstacle for obstacle in (examined.obstacle, findings.obstacle) if obstacle is not None]
-    unlisted = bool(obstacles)
-    names = [authority.name for authority in requirement.authorities]
-    counted = count(names, signers, requirement.threshold, unknown=unknown, unlisted=unlisted)
-    outcome = counted.outcome
+                against.append(result)
+    obstacles = [obstacle for obstacle in (manifest.examined.obstacle, findings.obstacle) if obstacle]
+    unknown = _unknown([one.signature for one in manifest.signatures], obstacles)
+    counted = count(signers, requirement.threshold, unknown)
+    outcomes = [counted.outcome]
     if requirement.attestation is not None:
-        needed = requirement.attestation.count
-        outcome = both(outcome, enough(len(statements), needed, unknown=unknown, unlisted=unlisted))
-    if not any(outcome_of(reason) is outcome for reason, _ in reasons):
-        reasons = [(obstacle.reason, "") for obstacle in obstacles]  # no signature says it
-    reason = _reason(outcome, reasons, requirement, some=bool(counted.authorities))
-    return RequirementVerdict(str(requirement), outcome, reason, counted.authorities, examined.platform)
-
-
-def _reason(
-    outcome: Outcome, reasons: list[tuple[ReasonCode, str]], requirement: Requirement, *, some: bool
-) -> ReasonCode:
-    """Of a requirement that some authority has met, what is missing are others."""
+        outcomes.append(enough(len(statements), requirement.attestation.count, unknown))
+    outcome = all_of(outcomes)
     if outcome is Outcome.ALLOWED:
-        return ReasonCode.OK
-    if outcome is Outcome.REFUSED and some:
-        return ReasonCode.THRESHOLD_NOT_MET
-    found = furthest(pair for pair in reasons if outcome_of(pair[0]) is outcome)
-    return found[0] if found else nothing_for((requirement,))
-
-
-def _finding(requirements: list[RequirementVerdict], outcome: Outcome, reason: ReasonCode, asked: str) -> str:
-    """What is wrong with the whole, where no single signature says it."""
-    if outcome is Outcome.ALLOWED or reason not in _OF_REQUIREMENTS:
-        return ""
-    decisive = next(
-        (r for r in requirements if (r.outcome, r.reason, r.asked) == (outcome, reason, asked)), None
-    )
-    if decisive is None or reason is not ReasonCode.THRESHOLD_NOT_MET:
-        return asked
-    have = ", ".join(decisive.authorities) or "none"
-    where = f" for {decisive.platform}" if decisive.platform else ""
-    return f"{asked} are asked for{where}; there are those of {have}"
-
-
-# What is said of a requirement as a whole, and not of one signature.
-_OF_REQUIREMENTS = frozenset({
-    ReasonCode.THRESHOLD_NOT_MET, ReasonCode.DENY_LISTED, ReasonCode.CONDITION_NOT_MET,
-})  # fmt: skip
-
-
-def _judge(artifact: Artifact, policy: Policy, time: datetime) -> VerificationResult:
-    """One artifact under one policy: any of its signatures may count for something."""
-    detail = tuple(_best(signature, policy, time) for signature in artifact.signatures)
-    outcome = any_of(signature.outcome for signature in detail)
-    decisive = min(
-        (signature for signature in detail if signature.outcome is outcome),
-        key=lambda signature: (-signature.reason, signature.digest),
-        default=None,
-    )
-    reason = decisive.reason if decisive else nothing_for(policy.requirements)
-    finding = _evidence(decisive) if decisive else ""
-    return VerificationResult(
-        outcome=outcome,
-        reason=reason,
-        err="" if outcome is Outcome.ALLOWED else f"{reason}: {finding}",
-        description=_description(decisive) if outcome is Outcome.ALLOWED else sentence(reason, finding),
-        verifier=artifact.verifier,
-        artifact=artifact.descriptor,
-        policy=policy.name,
-        policy_revision=policy.revision,
-        detail=detail,
-        trust=tuple(artifact.trust.values()),
-    )
-
-
-def _best(signature: SignatureFacts | Unproven, policy: Policy, time: datetime) -> CosignVerificationResult:
-    """One signature under the demand that it comes closest to."""
-    if isinstance(signature, Unproven):
-        return CosignVerificationResult(
-            media_type=signature.media_type,
-            digest=signature.digest,
-            outcome=outcome_of(signature.reason),
-            reason=signature.reason,
-            checks=signature.checks,
+        reason, finding = ReasonCode.OK, ""
+    elif outcome is Outcome.REFUSED and counted.authorities:
+        reason, finding = (
+            ReasonCode.THRESHOLD_NOT_MET,
+            _missing(requirement, counted.authorities, signers, statements),
         )
-    judged = [
-        judge(signature, demand, time)
-        for requirement in policy.requirements
-        for demand in policy.demands(requirement)
-    ]
-    return min(judged, key=lambda result: (result.outcome, -result.reason))
+    else:
+        reason, finding = _why(outcome, against, obstacles, requirement)
+    platform = printable(manifest.examined.platform, 200)
+    verdict = RequirementVerdict(str(requirement), outcome, reason, counted.authorities, platform)
+    return _Said(verdict, f"{platform}: {finding}" if platform and finding else finding)
 
 
-def _evidence(signature: CosignVerificationResult) -> str:
-    """The evidence of the check that decided."""
-    return next(
-        (check.evidence for check in signature.checks if check.reason is signature.reason),
-        str(signature.reason),
-    )
+def _unknown(signatures: list[SignatureFacts | Unproven], obstacles: list[UnavailableError]) -> int | None:
+    """How many signatures could not be checked; None when nobody knows how many."""
+    missed = [one for one in signatures if isinstance(one, Unproven) and one.reason.could_not_check]
+    return None if obstacles or any(one.whole for one in missed) else len(missed)
 
 
-def _description(signature: CosignVerificationResult | None) -> str:
-    if signature is not None and signature.verified_key:
-        return printable(f"signed with key {signature.verified_key}")
-    if signature is None or signature.certificate is None:
-        return "verified"
-    who = signature.certificate
-    return printable(f"signed by {who.subject_alternative_name} ({who.issuer})")
+def _missing(
+    requirement: Requirement, have: tuple[str, ...], signers: dict[str, set[str]], statements: set[bytes]
+) -> str:
+    """What is there, of what has to be."""
+    text = f"{requirement} are asked for; there are those of {', '.join(have)}"
+    others = [name for name, found in signers.items() if found and name not in have]
+    if len(have) < requirement.threshold and others:
+        text += f", whose signer stands for {', '.join(others)} as well: one signer counts once"
+    if requirement.attestation is not None and len(statements) < requirement.attestation.count:
+        text += f", no more than {len(statements)} different"
+    return text
+
+
+def _why(
+    outcome: Outcome,
+    against: list[CosignVerificationResult],
+    obstacles: list[UnavailableError],
+    requirement: Requirement,
+) -> tuple[ReasonCode, str]:
+    """The signature that got furthest, or else what kept us from finding any, or that there is none."""
+    decisive = furthest(result for result in against if result.outcome is outcome)
+    if decisive is not None:
+        return decisive.reason, evidence(decisive)
+    if outcome is Outcome.COULD_NOT_CHECK:
+        obstacle = min(obstacles, key=lambda obstacle: (-obstacle.reason, obstacle.message))
+        return obstacle.reason, obstacle.message
+    missing = _nothing((requirement,))
+    return missing.verdict.reason, missing.finding
+
+
+# 3
+
+
+def _whole(policy: Policy, findings: Findings) -> Iterator[_Said]:
+    """What is said of the image as a whole."""
+    asked = f"whatever {policy.name} asks for"
+    if findings.obstacle is not None and not findings.asked_by(policy):
+        yield _obstacle(asked, findings.obstacle)
+    digests = {examined.descriptor.digest for examined in findings.examined}
+    if findings.parts is not None and policy.wants_parts:
+        digests |= findings.parts.digests
+        if findings.parts.obstacle is not None:
+            yield _obstacle("to know what the index lists", findings.parts.obstacle)
+        elif policy.platforms.coverage is Coverage.LISTED:
+            yield from _absent(policy, findings.parts)
+    for digest in sorted(digests.intersection(policy.denied.digests)):
+        yield _refused(f"the operator has denied {digest}", ReasonCode.DENY_LISTED)
+
+
+def _absent(policy: Policy, parts: Parts) -> Iterator[_Said]:
+    """Platforms that are asked for and that the index does not have: nothing is signed for them."""
+    for platform in policy.platforms.listed:
+        if not any(part.runs_on(platform) for part in parts.manifests):
+            finding = f"the index has no manifest for {platform}"
+            yield _refused(finding, ReasonCode.CONDITION_NOT_MET, str(platform))
+
+
+def _obstacle(asked: str, obstacle: UnavailableError) -> _Said:
+    return _Said(RequirementVerdict(asked, outcome_of(obstacle.reason), obstacle.reason), obstacle.message)
+
+
+def _refused(finding: str, reason: ReasonCode, platform: str = "") -> _Said:
+    return _Said(RequirementVerdict(finding, Outcome.REFUSED, reason, platform=platform), finding)
+
+
+def _nothing(requirements: Iterable[Requirement]) -> _Said:
+    reason = nothing_for(requirements)
+    noun = "signature" if reason is ReasonCode.NO_SIGNATURE else "attestation"
+    return _Said(RequirementVerdict("", Outcome.REFUSED, reason), f"no {noun} was found")

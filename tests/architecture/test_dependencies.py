@@ -6,6 +6,7 @@ import ast
 import re
 import tomllib
 from importlib.metadata import packages_distributions
+from itertools import chain
 
 from tests.tools import ROOT
 
@@ -17,8 +18,10 @@ def _canonical(name: str) -> str:
 
 
 def _declared() -> set[str]:
+    """What is installed with us, and what an extra of ours installs."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return {_canonical(re.split(r"[^\w.-]", line, maxsplit=1)[0]) for line in project["dependencies"]}
+    lines = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
+    return {_canonical(re.split(r"[^\w.-]", line, maxsplit=1)[0]) for line in lines}
 
 
 def _reasons() -> set[str]:

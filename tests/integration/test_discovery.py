@@ -234,4 +234,4 @@ def test_requests_are_counted(
 
     with serve_registry(registry, hook=record) as address:
         desk.validate(f"{address}/demo/app:v1")
-    assert requests == asked
+    assert sorted(requests) == sorted(asked)  # which of two comes first is chance

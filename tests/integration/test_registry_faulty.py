@@ -62,7 +62,7 @@ CASES: dict[str, tuple[Operation, Callable[[Call], None], ReasonCode]] = {
     "drips a body after Connection: close": (fetch, drip_body_and_close, ReasonCode.DEADLINE_EXCEEDED),
     "stops in a body after Connection: close": (fetch, stop_late, ReasonCode.DEADLINE_EXCEEDED),
     "drips chunks": (fetch, drip_chunks, ReasonCode.DEADLINE_EXCEEDED),
-    "100 Continue without end": (resolve, endless_continue, ReasonCode.DEADLINE_EXCEEDED),
+    "100 Continue without end": (resolve, endless_continue, ReasonCode.REGISTRY_INVALID_RESPONSE),
     "an endless manifest": (resolve, endless_body, ReasonCode.LIMIT_EXCEEDED),
     "an endless blob": (fetch, endless_body, ReasonCode.CONTENT_MISMATCH),
     "an endless listing": (

@@ -19,7 +19,7 @@ from verifier.oci import Reach, RegistryLimits, RegistryStore
 from verifier.oci.dial import Address, system_lookup
 from verifier.oci.origin import Target
 from verifier.oci.proxies import Proxies
-from verifier.oci.transport import Transport
+from verifier.oci.transport import Sent, Transport
 
 TOKEN = "anonymous.token-1"
 CONTENT = b"content"
@@ -259,17 +259,15 @@ def test_a_kept_connection_is_no_way_further_inside() -> None:
     with FaultyRegistry(lambda call: call.send(response(200, CONTENT))) as registry:
         transport = Transport(
             RegistryLimits(),
-            tls=ssl.create_default_context(),
+            tls=lambda _: ssl.create_default_context(),
             proxies=Proxies.parse({}),
             lookup=system_lookup,
         )
-        target = Target.parse(f"http://{registry.address}/x")
+        sent = Sent(Target.parse(f"http://{registry.address}/x"), {})
         try:
-            assert (
-                transport.get(target, {}, limit=9, furthest=Reach.LOOPBACK, budget=Budget(5)).body == CONTENT
-            )
+            assert transport.send(sent, limit=9, furthest=Reach.LOOPBACK, budget=Budget(5)).body == CONTENT
             with pytest.raises(UnavailableError) as refused:
-                transport.get(target, {}, limit=9, furthest=Reach.PRIVATE, budget=Budget(5))
+                transport.send(sent, limit=9, furthest=Reach.PRIVATE, budget=Budget(5))
             assert refused.value.reason is ReasonCode.REGISTRY_INVALID_RESPONSE
         finally:
             transport.close()

@@ -21,9 +21,10 @@ from providers.trust import TrustedKey, TrustedMaterial
 from ..engine import VerifyOptions
 from ..facts import KeyName, SignatureFacts, VerifiedLogEntry, VerifiedTimestamp, Window
 from ..formats.entity import SignedEntity
+from ..formats.log_entry import refuse_repeated
 from . import evidence
 from .evidence import Record, faults_are_ours, refusal
-from .keyring import Keyring, KnownKey, compile_keyring
+from .keyring import Keyring, KnownKey, compile_keyring, with_certificate
 from .keys_selftest import run_self_test
 from .signature import Message, SignedContent, needs_artifact, verify_over
 from .signer import Signer
@@ -112,8 +113,12 @@ class KeyEngine:
         return "keys"
 
     def takes(self, content: SignedEntity, material: TrustedMaterial) -> bool:
-        """What no certificate was given for, or none can be trusted for, where there are keys."""
-        return bool(material.keys) and not (content.leaf_certificate and material.trusted_root)
+        """Where there are keys: what no certificate was given for, or none can be trusted for, or one for a
+        trusted key (cosign sign --key K --certificate C): the key alone counts.
+        """
+        if not material.keys or not (content.leaf_certificate and material.trusted_root):
+            return bool(material.keys)
+        return self._keyring(material.keys).holds_key_of(content.leaf_certificate)
 
     def accept(self, material: TrustedMaterial) -> None:
         """Parse the keys and the trusted root.
@@ -160,20 +165,23 @@ class KeyEngine:
             record.passed(evidence.SIGNATURE, f"made with key {_listed(names)}")
         # 2
         with record.step(evidence.SUBJECT):
-            binding = bind(content, subject)
+            binding = bind(content, subject, options.read_subject)
             record.passed(evidence.SUBJECT, f"signed digest {subject.digest}")
         # 3, 4, 5
         timestamps: tuple[VerifiedTimestamp, ...] = ()
         log_entries: tuple[VerifiedLogEntry, ...] = ()
         log_windows: tuple[tuple[Window, ...], ...] = ()
         if options.trusted_material.trusted_root:
-            proven = self._prover().prove(options, content, key.signer, _within(names), record)
+            signer = with_certificate(key.signer, entity.leaf_certificate)
+            proven = self._prover().prove(options, content, signer, _within(names), record)
             with record.step(evidence.VALIDITY):
                 proven.check_log_keys()
                 names = _valid_names(names, proven.timestamps, record)
             timestamps, log_entries = proven.timestamps, proven.log_facts
             log_windows = proven.log_windows
         else:
+            with record.step(evidence.LOG):
+                refuse_repeated(entity.log_entries)
             for check in (evidence.LOG, evidence.TIMESTAMP, evidence.VALIDITY):
                 record.skipped(check, "there is no trusted root to hold log entries and timestamps against")
         return SignatureFacts(
@@ -189,6 +197,7 @@ class KeyEngine:
             scts=(),
             checks=record.checks,
             key_names=names,
+            known_as=key.known_as,
             windows=tuple(name.window for name in names),
             log_windows=log_windows,
         )

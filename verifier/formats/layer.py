@@ -25,6 +25,7 @@ SIGNATURE = "dev.cosignproject.cosign/signature"
 CERTIFICATE = "dev.sigstore.cosign/certificate"
 REKOR_BUNDLE = "dev.sigstore.cosign/bundle"
 TIMESTAMP = "dev.sigstore.cosign/rfc3161timestamp"
+_READ = frozenset({SIGNATURE, CERTIFICATE, REKOR_BUNDLE, TIMESTAMP})
 
 LEGACY_MEDIA_TYPES = (SIMPLE_SIGNING, ENVELOPE_MEDIA_TYPE)
 SIGNATURE_MEDIA_TYPES = (*BUNDLE_MEDIA_TYPES, *LEGACY_MEDIA_TYPES)
@@ -62,11 +63,12 @@ def parse_layer(layer: Descriptor, data: bytes) -> SignedEntity:
 
 def signature_digest(layer: Descriptor) -> str:
     """What names the signature in ``layer``. Several signers of one payload have one layer, so in the older forms
-    the annotations are part of it.
+    the annotations that are read are part of it.
     """
     if layer.media_type not in LEGACY_MEDIA_TYPES:
         return layer.digest
-    named = json.dumps([layer.digest, *map(list, layer.annotations)])
+    read = [list(item) for item in layer.annotations if item[0] in _READ]
+    named = json.dumps([layer.digest, *read])
     return "sha256:" + hashlib.sha256(named.encode()).hexdigest()
 
 

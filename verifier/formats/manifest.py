@@ -8,6 +8,7 @@ from typing import Any
 
 from providers.descriptor import Descriptor
 from providers.errors import InvalidReferenceError, VerificationError
+from providers.platforms import Platform
 from providers.reasons import ReasonCode
 
 from .strict_json import integer_field, list_field, object_field, parse_object, text_field
@@ -58,13 +59,12 @@ class Index:
 
     An entry has a media type, digest, size and, where one can be read, an artifact type. Its annotations are
     left, unless they are asked for: in a listing they decide nothing, and whoever may push chooses them.
-    ``platforms`` are those of ``manifests``, one by one: ``os/architecture`` or ``os/architecture/variant``, empty
-    where an entry names none.
+    ``platforms`` are those of ``manifests``, one by one, None where an entry names none that can be read.
     """
 
     manifests: tuple[Descriptor, ...]
     unreadable: int
-    platforms: tuple[str, ...] = ()
+    platforms: tuple[Platform | None, ...] = ()
 
 
 def _refuse(message: str) -> VerificationError:
@@ -199,12 +199,10 @@ def parse_index(data: bytes, media_type: str = "", *, annotated: bool = False) -
     return Index(tuple(found), unreadable, tuple(platforms))
 
 
-def _platform(document: Mapping[str, Any]) -> str:
+def _platform(document: Mapping[str, Any]) -> Platform | None:
     """image-spec ``image-index.md``, platform. What cannot be read is none."""
-    platform = document.get("platform")
-    if not isinstance(platform, dict):
-        return ""
-    parts = [platform.get(name) for name in ("os", "architecture", "variant")]
-    if not all(isinstance(part, str) and part for part in parts[:2]):
-        return ""
-    return "/".join(part for part in parts if isinstance(part, str) and part)
+    stated = document.get("platform")
+    if not isinstance(stated, dict):
+        return None
+    parts = [stated.get(name, "") for name in ("os", "architecture", "variant")]
+    return Platform.of(*parts) if all(isinstance(part, str) for part in parts) else None

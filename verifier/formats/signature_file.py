@@ -71,6 +71,11 @@ def parse_signature_file(given: SignatureFile) -> SignedEntity:
             return _legacy_bundle(given, document)
         if len(given.content) > MAX_BUNDLE_SIZE:
             raise VerificationError(ReasonCode.MALFORMED, f"a bundle of {len(given.content)} bytes")
+        if given.certificate or given.timestamp:  # never left aside in silence
+            raise VerificationError(
+                ReasonCode.MALFORMED,
+                "a certificate or a timestamp was given beside a bundle that brings its own",
+            )
         return read_bundle(document, given.content)
     content: Content
     if given.form is SignatureForm.ENVELOPE:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ssl
-import time
 from collections.abc import Mapping
+from functools import partial
 from http.client import RemoteDisconnected
 
 from urllib3.connection import HTTPConnection
 from urllib3.response import HTTPResponse
 
+from ..budget import Budget
 from .addresses import Reach, reach_of
 from .deadline import Reaper, Watch
 from .dial import Dialler, too_far_inside
+from .fields import CountedResponse
+from .hosts import Exchange
 from .origin import Origin
 
 
@@ -26,11 +29,20 @@ class Connection(HTTPConnection):
     TLS is one call of `ssl` here, with a context that verifies chain and name: one class serves both schemes,
     and the socket is under its deadline before the handshake starts.
 
-    Each use is `begin`, then `get`, then `end`, in one thread.
+    Each use is `begin`, then `send_request`, then `end`, in one thread.
     """
 
+    auto_open = 0  # only `begin` connects: http.client would do so without a deadline
+
     def __init__(
-        self, origin: Origin, *, dialler: Dialler, reaper: Reaper, tls: ssl.SSLContext, proxy: Origin | None
+        self,
+        origin: Origin,
+        *,
+        dialler: Dialler,
+        reaper: Reaper,
+        tls: ssl.SSLContext,
+        proxy: Origin | None,
+        header_bytes: int,
     ) -> None:
         peer = proxy or origin
         super().__init__(peer.host, peer.port)
@@ -41,56 +53,59 @@ class Connection(HTTPConnection):
         self._reaper = reaper
         self._tls = tls if origin.scheme == "https" else None
         self._through = proxy
-        self._deadline = 0.0
-        self._furthest = Reach.PUBLIC
+        self._header_bytes = header_bytes
         self._watch: Watch | None = None
         self._served = 0
 
-    def begin(self, deadline: float, furthest: Reach) -> None:
-        """Connect unless connected; from here to `end` nothing outlasts ``deadline``.
+    def begin(self, exchange: Exchange, budget: Budget, furthest: Reach) -> None:
+        """Connect unless connected; from here to `end` nothing outlasts ``exchange``, and every line that is read
+        is spent from ``budget``.
 
         Raises:
             UnavailableError: see `Dialler.dial`.
             OSError: the connection or its TLS handshake failed.
         """
-        self._deadline = deadline
-        self._furthest = furthest
-        self.timeout = max(deadline - time.monotonic(), 0.001)
+        self.timeout = exchange.seconds_left()
+        self.response_class = partial(  # type: ignore[assignment]  # http.client calls it, and nothing else
+            CountedResponse, budget=budget, limit=self._header_bytes, host=str(self.origin)
+        )
         if self.sock is None:
-            self.connect()
+            self._open(exchange, furthest)
         elif self.reach is not None and self.reach > furthest:
             raise too_far_inside(self.origin.host)  # kept from a request that was allowed to go there
         else:
-            self._watch = self._reaper.watch(self.sock, deadline)
+            self._watch = self._reaper.watch(self.sock, exchange.deadline)
 
-    def connect(self) -> None:
+    def _open(self, exchange: Exchange, furthest: Reach) -> None:
         """Dial, ask the proxy for a tunnel if there is one, then do the TLS handshake."""
         self._served = 0
         peer = self._through or self.origin
-        # A proxy is the operator's choice, wherever it is.
-        furthest = self._furthest if self._through is None else Reach.RESTRICTED
         if self._through is not None:
+            furthest = Reach.RESTRICTED  # a proxy is the operator's choice, wherever it is
             self.set_tunnel(self.origin.host, self.origin.port)
-        self.sock = sock = self._dialler.dial(peer.host, peer.port, self._deadline, furthest)
-        self._watch = self._reaper.watch(sock, self._deadline)
+        self.sock = sock = self._dialler.dial(peer.host, peer.port, exchange, furthest)
+        self._watch = self._reaper.watch(sock, exchange.deadline)
         if self._through is not None:
-            self._tunnel()  # http.client's own: what `connect` of the parent would call here
+            self._tunnel()  # http.client's own: what its `connect` would call here
         else:
             self.reach = reach_of(str(sock.getpeername()[0]))
         if self._tls is not None:
             self.sock = self._tls.wrap_socket(sock, server_hostname=self.origin.host)
 
-    def get(self, path: str, headers: Mapping[str, str]) -> HTTPResponse:
-        """Send one GET; the answer's body is not read yet.
+    def send_request(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
+    ) -> HTTPResponse:
+        """Send one request; the answer's body is not read yet.
 
         Raises:
             StaleConnectionError: the connection was kept from an earlier request and is closed by now.
+            UnavailableError: the header of the answer is too large.
             OSError, http.client.HTTPException, urllib3.exceptions.HTTPError: it failed.
         """
         self._served += 1
         try:
             fields = {"Host": str(self.origin), **headers}
-            self.request("GET", path, headers=fields, preload_content=False, decode_content=False)
+            self.request(method, path, body=body, headers=fields, preload_content=False, decode_content=False)
             return self.getresponse()
         except (ConnectionError, RemoteDisconnected, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
             if self._served > 1:

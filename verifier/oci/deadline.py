@@ -3,6 +3,9 @@
 A socket's time-out starts again with every byte, so a server that drips headers, a body or a TLS handshake
 outlasts any time-out. Here one thread shuts a connection down at the moment its request's deadline passes,
 whatever the thread that uses it is waiting for; that thread then sees the end of the stream at once.
+
+A deadline may move nearer while somebody waits: the caller hangs up, or the host is given up. So the thread asks
+for it again and again.
 """
 
 from __future__ import annotations
@@ -12,18 +15,21 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 
 from providers.errors import UnavailableError
 from providers.reasons import ReasonCode
 
 # Without connections to watch the thread ends; the next one starts it again, which takes about 0.1 ms.
 _IDLE_SECONDS = 10.0
+# How late it may be noticed that a deadline has moved nearer. Asking 64 connections takes about 0.1 ms.
+LOOK_AGAIN = 0.1
 
 
 class Watch:
     """One connection under one deadline. `cancel` must be called; calling it again does nothing."""
 
-    def __init__(self, reaper: Reaper, sock: socket.socket, deadline: float) -> None:
+    def __init__(self, reaper: Reaper, sock: socket.socket, deadline: Callable[[], float]) -> None:
         # A duplicate: TLS takes the original socket over in the middle of the handshake, http.client closes it
         # before the body was read, and a descriptor number may belong to somebody else by the time it is due.
         self.handle = socket.socket(fileno=os.dup(sock.fileno()))
@@ -46,8 +52,9 @@ class Reaper:
         self._wakes_at = 0.0
         self._closed = False
 
-    def watch(self, sock: socket.socket, deadline: float) -> Watch:
-        """Shut ``sock`` down at ``deadline`` (``time.monotonic``) unless the watch is cancelled before.
+    def watch(self, sock: socket.socket, deadline: Callable[[], float]) -> Watch:
+        """Shut ``sock`` down at ``deadline()`` (``time.monotonic``), which may move nearer, unless the watch is
+        cancelled before.
 
         Raises:
             UnavailableError: ``overloaded``: the system has no thread left.
@@ -57,7 +64,7 @@ class Reaper:
             self._watches.add(watch)
             if self._thread is None or not self._thread.is_alive():  # not alive: the process forked
                 self._start(watch)
-            elif deadline < self._wakes_at:
+            elif min(deadline(), time.monotonic() + LOOK_AGAIN) < self._wakes_at:
                 self._changed.notify()
         return watch
 
@@ -90,16 +97,22 @@ class Reaper:
     def _run(self) -> None:
         with self._changed:
             while True:
-                now = time.monotonic()
-                for watch in [w for w in self._watches if w.deadline <= now or self._closed]:
-                    self._watches.discard(watch)
-                    with contextlib.suppress(OSError):  # the other side was faster
-                        watch.handle.shutdown(socket.SHUT_RDWR)
+                self._shut_down_due(time.monotonic())
                 if self._closed:
                     return
+                now = time.monotonic()
                 idle = not self._watches
-                self._wakes_at = min((w.deadline for w in self._watches), default=now + self._idle_seconds)
+                self._wakes_at = min(
+                    (min(watch.deadline(), now + LOOK_AGAIN) for watch in self._watches),
+                    default=now + self._idle_seconds,
+                )
                 self._changed.wait(self._wakes_at - now)
                 if idle and not self._watches and time.monotonic() >= self._wakes_at:
                     self._thread = None
                     return
+
+    def _shut_down_due(self, now: float) -> None:
+        for watch in [w for w in self._watches if self._closed or w.deadline() <= now]:
+            self._watches.discard(watch)
+            with contextlib.suppress(OSError):  # the other side was faster
+                watch.handle.shutdown(socket.SHUT_RDWR)

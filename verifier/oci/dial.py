@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import socket
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
@@ -13,6 +13,8 @@ from providers.errors import UnavailableError
 from providers.reasons import ReasonCode
 
 from .addresses import Reach, reach_of
+from .deadline import LOOK_AGAIN, Reaper
+from .hosts import Exchange
 
 # Families and socket addresses, as `socket.getaddrinfo` gives them.
 Address: TypeAlias = tuple[socket.AddressFamily, tuple[str | int | bytes, ...]]
@@ -33,11 +35,13 @@ class Dialler:
     number of them, so that a resolver that does not answer cannot pile threads up.
     """
 
-    def __init__(self, max_lookups: int, lookup: LookUp = system_lookup) -> None:
+    def __init__(self, max_lookups: int, lookup: LookUp, reaper: Reaper) -> None:
         self._lookup = lookup
         self._slots = threading.BoundedSemaphore(max_lookups)
+        self._reaper = reaper
+        self._closed = threading.Event()
 
-    def dial(self, host: str, port: int, deadline: float, furthest: Reach) -> socket.socket:
+    def dial(self, host: str, port: int, exchange: Exchange, furthest: Reach) -> socket.socket:
         """A connected socket whose time-out is the time left.
 
         Addresses further inside than ``furthest`` are not tried.
@@ -46,19 +50,20 @@ class Dialler:
             UnavailableError: ``registry-unavailable``, ``registry-invalid-response`` when the name leads further
                 inside than allowed, or ``deadline-exceeded``.
         """
-        addresses = self._addresses(host, port, deadline)
+        addresses = self._addresses(host, port, exchange)
         allowed = [a for a in addresses if _reach(a) <= furthest][:_MAX_ADDRESSES]
         if not allowed:
             raise too_far_inside(host)
+        late = f"no connection to {host} before the deadline of the request"
         failure: OSError | None = None
         for tried, (family, address) in enumerate(allowed):
-            left = _left(deadline, host)
+            left = _left(exchange, late)
             sock = socket.socket(family, socket.SOCK_STREAM)
             try:
                 # One address that swallows packets may not spend the time of the others.
                 sock.settimeout(left / (len(allowed) - tried))
-                sock.connect(address)
-                sock.settimeout(_left(deadline, host))
+                self._connect(sock, address, exchange)
+                sock.settimeout(_left(exchange, late))
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             except OSError as error:
                 sock.close()
@@ -68,18 +73,31 @@ class Dialler:
                 raise
             else:
                 return sock
-        _left(deadline, host)
+        _left(exchange, late)
         why = (failure and failure.strerror) or "no answer"
         raise UnavailableError(
             ReasonCode.REGISTRY_UNAVAILABLE, f"no connection to {host}:{port}: {why}"
         ) from failure
 
-    def _addresses(self, host: str, port: int, deadline: float) -> Sequence[Address]:
+    def close(self) -> None:
+        """Let go of whoever waits for a look-up."""
+        self._closed.set()
+
+    def _connect(
+        self, sock: socket.socket, address: tuple[str | int | bytes, ...], exchange: Exchange
+    ) -> None:
+        watch = self._reaper.watch(sock, exchange.deadline)  # may be over before the time-out
+        try:
+            sock.connect(address)
+        finally:
+            watch.cancel()
+
+    def _addresses(self, host: str, port: int, exchange: Exchange) -> Sequence[Address]:
         if reach_of(host) is not None:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             return [(family, (host, port))]
-        if not self._slots.acquire(timeout=_left(deadline, host)):
-            raise _too_late(f"the name {host} could not be looked up in time: the resolver does not answer")
+        while not self._slots.acquire(timeout=self._step(exchange, host)):
+            pass
         answers: queue.SimpleQueue[Sequence[Address] | OSError] = queue.SimpleQueue()
 
         def ask() -> None:
@@ -97,16 +115,22 @@ class Dialler:
         except RuntimeError as error:
             self._slots.release()
             raise UnavailableError(ReasonCode.OVERLOADED, "no thread can be started for a look-up") from error
-        try:
-            answer = answers.get(timeout=_left(deadline, host))
-        except queue.Empty:
-            raise _too_late(f"the name {host} could not be looked up in time") from None
+        answer: Sequence[Address] | OSError | None = None
+        while answer is None:
+            with contextlib.suppress(queue.Empty):
+                answer = answers.get(timeout=self._step(exchange, host))
         if isinstance(answer, OSError):
             raise UnavailableError(
                 ReasonCode.REGISTRY_UNAVAILABLE,
                 f"the name {host} cannot be looked up: {answer.strerror or answer}",
             ) from answer
         return answer
+
+    def _step(self, exchange: Exchange, host: str) -> float:
+        """How long to wait for the resolver before the deadline, which may move nearer, is looked at again."""
+        if self._closed.is_set():
+            raise UnavailableError(ReasonCode.INTERNAL_ERROR, "the registry client is closed")
+        return min(_left(exchange, f"the name {host} could not be looked up in time"), LOOK_AGAIN)
 
 
 def too_far_inside(host: str) -> UnavailableError:
@@ -122,12 +146,11 @@ def _reach(address: Address) -> Reach:
     return Reach.RESTRICTED if reach is None else reach
 
 
-def _left(deadline: float, host: str) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise _too_late(f"no connection to {host} before the deadline of the request")
-    return left
-
-
-def _too_late(message: str) -> UnavailableError:
-    return UnavailableError(ReasonCode.DEADLINE_EXCEEDED, message)
+def _left(exchange: Exchange, late: str) -> float:
+    """The seconds left; ``late`` says what was not done in time."""
+    try:
+        return exchange.seconds_left()
+    except UnavailableError as error:
+        if error.reason is not ReasonCode.DEADLINE_EXCEEDED:
+            raise
+        raise UnavailableError(ReasonCode.DEADLINE_EXCEEDED, late) from None

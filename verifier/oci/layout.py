@@ -1,4 +1,5 @@
-"""`verifier.store.Store` over an image layout, a folder of blobs with an index (image-spec 1.1, image-layout.md).
+"""`verifier.store.Store` over an image layout: blobs with an index (image-spec 1.1, image-layout.md), in a folder
+or packed into a tar file.
 
 A layout is one repository, and the only one here: it answers whatever repository is asked for.
 """
@@ -26,8 +27,10 @@ from ..formats.manifest import (
 )
 from ..formats.strict_json import parse_object, text_field
 from ..printable import printable
+from ..store import Together, in_turn
+from .archive import Archive
 from .folder import Folder
-from .layout_blobs import Blobs
+from .layout_blobs import Blobs, Files
 from .layout_index import LayoutIndex
 from .layout_referrers import LayoutReferrers
 from .limits import LayoutLimits
@@ -37,10 +40,10 @@ _VERSION = "1.0.0"
 
 
 class LayoutStore:
-    """Reads an image and its signatures from a folder. Safe to use from many threads.
+    """Reads an image and its signatures from a folder or an archive. Safe to use from many threads.
 
-    Nothing outside the folder is read, and no digest is believed: each is computed from the bytes read. Close it
-    when done; it keeps the folder open.
+    Nothing outside of it is read, and no digest is believed: each is computed from the bytes read. Close it when
+    done; it keeps the folder or archive open.
     """
 
     def __init__(self, path: Path, *, limits: LayoutLimits | None = None) -> None:
@@ -52,13 +55,33 @@ class LayoutStore:
         self._limits = limits or LayoutLimits()
         self._name = f"oci-layout:{printable(str(path))}"
         try:
-            with closing(Folder(path)) as root:
-                _check_version(root.read("oci-layout", limit=self._limits.version_bytes))
-                self._index = LayoutIndex.parse(root.read("index.json", limit=self._limits.manifest_bytes))
-                with closing(Folder("blobs", within=root)) as blobs:
-                    self._blobs = Blobs(self._name, Folder("sha256", within=blobs))
+            if path.is_file():
+                self._blobs = Blobs(self._name, self._opened_archive(path))
+            else:
+                self._blobs = Blobs(self._name, self._opened_folder(path))
         except (OSError, ValueError, VerificationError) as error:
             raise _no_layout(path, error) from error
+
+    def _opened_folder(self, path: Path) -> Files:
+        """The blobs in a folder, after the index was read."""
+        with closing(Folder(path)) as root:
+            self._index = self._read_index(root)
+            with closing(Folder("blobs", within=root)) as blobs:
+                return Folder("sha256", within=blobs)
+
+    def _opened_archive(self, path: Path) -> Files:
+        """The blobs in an archive, after the index was read."""
+        archive = Archive(path, self._limits)
+        try:
+            self._index = self._read_index(archive)
+        except BaseException:
+            archive.close()
+            raise
+        return archive
+
+    def _read_index(self, root: Files) -> LayoutIndex:
+        _check_version(root.read("oci-layout", limit=self._limits.version_bytes))
+        return LayoutIndex.parse(root.read("index.json", limit=self._limits.manifest_bytes))
 
     def resolve(self, reference: Reference, budget: Budget) -> Descriptor:
         """The descriptor of the manifest that ``reference`` names: by its digest, else by its tag, and with
@@ -114,6 +137,11 @@ class LayoutStore:
                 "was not used",
             )
         return content
+
+    @property
+    def together(self) -> Together:
+        """A folder keeps nobody waiting: one thing after the other."""
+        return in_turn
 
     def close(self) -> None:
         """Close the folder."""
@@ -178,5 +206,5 @@ def _no_layout(path: Path, error: Exception) -> ConfigurationError:
         f"no image layout that can be read: {printable(why)}",
         file=printable(str(path)),
         remedy="Name a folder that holds oci-layout, index.json and blobs/sha256, as files and folders and not as"
-        " links; 'cosign save --dir' and 'crane pull --format oci' make one.",
+        " links, or an uncompressed tar file of one; 'cosign save --dir' and 'crane pull --format oci' make one.",
     )

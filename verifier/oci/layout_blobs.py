@@ -5,15 +5,31 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Iterator
+from typing import Protocol
 
 from providers.descriptor import digest_of, parse_digest
 from providers.errors import UnavailableError
 from providers.reasons import ReasonCode
 
 from ..budget import Budget
-from .folder import Folder
 
 _NAME = re.compile(r"[0-9a-f]{64}")
+
+
+class Files(Protocol):
+    """Files by their names: a folder, or what stands for one. Every method raises ``OSError``."""
+
+    def names(self) -> Iterator[str]:
+        """What there is, in any order."""
+        ...
+
+    def read(self, name: str, *, limit: int, start: bytes = b"") -> bytes:
+        """The content of ``name``, empty when it does not begin with ``start``; EFBIG above ``limit`` bytes."""
+        ...
+
+    def close(self) -> None:
+        """Close it."""
+        ...
 
 
 class BadBlobError(UnavailableError):
@@ -23,9 +39,9 @@ class BadBlobError(UnavailableError):
 class Blobs:
     """Blobs by their digests. ``layout`` is what messages call the layout."""
 
-    def __init__(self, layout: str, folder: Folder) -> None:
+    def __init__(self, layout: str, files: Files) -> None:
         self.layout = layout
-        self._folder = folder
+        self._folder = files
 
     def digests(self) -> Iterator[str]:
         """The digests of all blobs, by their names, in any order.

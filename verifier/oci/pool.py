@@ -12,6 +12,7 @@ from providers.reasons import ReasonCode
 
 from ..budget import Budget
 from .connection import Connection
+from .deadline import LOOK_AGAIN
 from .limits import RegistryLimits
 from .origin import Origin
 
@@ -34,10 +35,7 @@ class Pool:
             UnavailableError: ``overloaded``: none became free before the deadline.
         """
         with self._changed:
-            if not self._changed.wait_for(lambda: self._has_room(origin), timeout=budget.seconds_left()):
-                raise UnavailableError(
-                    ReasonCode.OVERLOADED, f"no connection to {origin} became free in time; too many in use"
-                )
+            self._wait_for_room(origin, budget)
             if self._closed:
                 raise UnavailableError(ReasonCode.INTERNAL_ERROR, "the registry client is closed")
             self._busy[origin] += 1
@@ -68,6 +66,17 @@ class Pool:
             self._changed.notify_all()
         for connection in idle:
             connection.close()
+
+    def _wait_for_room(self, origin: Origin, budget: Budget) -> None:
+        """Wait, in small steps: the deadline may move nearer meanwhile."""
+        budget.seconds_left()
+        while not self._has_room(origin):
+            left = budget.deadline - time.monotonic()
+            if left <= 0:
+                raise UnavailableError(
+                    ReasonCode.OVERLOADED, f"no connection to {origin} became free in time; too many in use"
+                )
+            self._changed.wait(min(left, LOOK_AGAIN))
 
     def _has_room(self, origin: Origin) -> bool:
         return self._closed or (

@@ -11,8 +11,8 @@ from ..printable import printable
 from .addresses import Reach, reach_of
 from .origin import Origin, Target
 
-# The token server of docker.io; the two hosts share no name that either could vouch for.
-_TOKEN_SERVERS = {"registry-1.docker.io": "auth.docker.io"}
+# The token servers of docker.io and gitlab.com: hosts that share no name either could vouch for with a secret.
+_TOKEN_SERVERS = {"registry-1.docker.io": "auth.docker.io", "registry.gitlab.com": "gitlab.com"}
 
 
 def redirected(target: Target, location: str, *, furthest: Reach, plain: AbstractSet[Origin]) -> Target:
@@ -41,11 +41,13 @@ def redirected(target: Target, location: str, *, furthest: Reach, plain: Abstrac
     return following
 
 
-def token_server(realm: str, registry: Origin, allowed: AbstractSet[str]) -> Target:
-    """The token server that a challenge of ``registry`` names, if it may be asked.
+def token_server(realm: str, registry: Origin, allowed: AbstractSet[str], *, secret: bool = False) -> Target:
+    """The token server that a challenge of ``registry`` names, if it may be asked; ``secret`` says that it would
+    get to see credentials.
 
-    It may when it is the registry's own host, a parent domain of it, docker.io's, or in ``allowed``; in TLS
-    unless it is the very host of a registry in plain HTTP.
+    It may when it is the registry's own host, one of those known to serve it, or in ``allowed``, in TLS; one that
+    sees no credentials may be a parent domain too. For a registry in plain HTTP it may be its very host in plain
+    HTTP, with credentials its very port.
 
     Raises:
         UnavailableError: ``registry-unauthorized``.
@@ -56,15 +58,18 @@ def token_server(realm: str, registry: Origin, allowed: AbstractSet[str]) -> Tar
         raise _no_token(
             registry, f"names the token server {printable(realm, 80)!r}, not a usable URL"
         ) from error
-    host = target.origin.host
-    if target.origin.scheme != "https" and (registry.scheme, registry.host) != ("http", host):
-        raise _no_token(registry, f"names the token server {target.origin} in plain HTTP")
-    parent = "." in host and reach_of(registry.host) is None and registry.host.endswith(f".{host}")
-    known = host == registry.host or parent or _TOKEN_SERVERS.get(registry.host) == host or host in allowed
-    if not known:
+    server = target.origin
+    own_plain = server == registry if secret else (server.scheme, server.host) == ("http", registry.host)
+    if server.scheme != "https" and not (registry.scheme == "http" and own_plain):
+        raise _no_token(registry, f"names the token server {server} in plain HTTP")
+    parent = (
+        "." in server.host and reach_of(registry.host) is None and registry.host.endswith(f".{server.host}")
+    )
+    served_by = _TOKEN_SERVERS.get(registry.host) == server.host
+    if not (server.host == registry.host or served_by or server.host in allowed or (parent and not secret)):
         raise _no_token(
             registry,
-            f"names the token server {host}, which is not its own; if that is right, add {host} to "
+            f"names the token server {server.host}, which is not its own; if that is right, add {server.host} to "
             "registry.tokenHosts of the verifier's configuration",
         )
     return target

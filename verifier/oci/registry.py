@@ -2,101 +2,119 @@
 
 from __future__ import annotations
 
-import re
-import ssl
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
-from providers.descriptor import Descriptor, digest_of
-from providers.errors import ConfigurationError, InvalidReferenceError, UnavailableError, VerificationError
+from providers.descriptor import Descriptor
+from providers.errors import UnavailableError
 from providers.reasons import ReasonCode
-from providers.reference import Reference, parse_registry, parse_repository
+from providers.reference import Reference, parse_repository
 
 from ..budget import Budget
-from ..formats.manifest import INDEX_MEDIA_TYPES, MANIFEST_MEDIA_TYPES, media_type_of
-from ..printable import printable
 from .addresses import Reach
-from .client import RegistryClient, Request, error_code
+from .client import RegistryClient
+from .content_cache import ContentCache, Kept
+from .credentials import Credentials, NoCredentials
 from .dial import LookUp, system_lookup
-from .headers import media_type
+from .fetch_pool import FetchPool
+from .hosts import HostReport
 from .limits import RegistryLimits
 from .listing import Listing
-from .origin import Origin, Target
+from .options import Mirror, RegistryOptions
 from .proxies import Proxies
-from .transport import Answer
+from .reader import Found, NotThereError, Place, Reader, is_manifest
 
-_ACCEPTED = (*MANIFEST_MEDIA_TYPES, *INDEX_MEDIA_TYPES)
-_ACCEPT = ", ".join(_ACCEPTED)
-# Browsers, which say the most, stay below 200 characters.
-_USER_AGENT = re.compile(r"[\x20-\x7e]{1,200}")
+logger = logging.getLogger(__name__)
+
+Q = TypeVar("Q")
+R = TypeVar("R")
 
 
 class RegistryStore:
-    """Reads artifacts and their signatures from registries, anonymously. Safe to use from many threads.
+    """Reads artifacts and their signatures from registries. Safe to use from many threads.
 
     What a registry says about a digest is never believed: every digest is computed from the bytes read.
-    Close it when done; it keeps connections and one thread.
+    Close it when done; it keeps connections, contents and threads.
     """
 
     def __init__(
         self,
+        options: RegistryOptions | None = None,
         *,
         plain_http: AbstractSet[str] = frozenset(),
         ca_file: Path | None = None,
-        limits: RegistryLimits | None = None,
         user_agent: str = "pycosign",
         token_hosts: AbstractSet[str] = frozenset(),
         furthest: Reach = Reach.LOOPBACK,
+        limits: RegistryLimits | None = None,
+        credentials: Credentials | None = None,
         proxies: Proxies | None = None,
         lookup: LookUp = system_lookup,
     ) -> None:
         """Prepare; nothing is connected yet.
 
         Args:
-            plain_http: registries, ``host[:port]`` as in a reference, that are spoken to in plain HTTP.
-            ca_file: certificate authorities trusted besides the system's, PEM.
+            options: how registries are spoken to. Those of the same names that follow are short for options with
+                these alone.
+            plain_http: see `RegistryOptions`; so the next four.
+            ca_file: -
+            user_agent: -
+            token_hosts: -
+            furthest: -
             limits: other limits than the default ones.
-            user_agent: how requests introduce themselves.
-            token_hosts: hosts that registries may name as token servers besides their own.
-            furthest: how far inside a network image names may lead; those in ``plain_http`` may lie anywhere.
+            credentials: where credentials are looked up; without it everything is read anonymously.
             proxies: the way out; from the environment when not given.
             lookup: what turns names into addresses.
 
         Raises:
             ConfigurationError: one of them is unusable.
         """
-        _check(plain_http, token_hosts, user_agent)
+        short = RegistryOptions(
+            plain_http=frozenset(plain_http),
+            ca_file=ca_file,
+            user_agent=user_agent,
+            token_hosts=frozenset(token_hosts),
+            furthest=furthest,
+        )
+        if options is not None and short != RegistryOptions():
+            raise TypeError("options, and what is short for options")
+        self._options = options = options or short
         self._limits = limits or RegistryLimits()
         self._client = RegistryClient(
             self._limits,
-            plain_http=frozenset(plain_http),
-            token_hosts=frozenset(token_hosts),
-            furthest=furthest,
-            tls=_tls_context(ca_file),
+            options,
+            credentials=credentials or NoCredentials(),
             proxies=proxies or Proxies.parse(),
             lookup=lookup,
-            user_agent=user_agent,
         )
+        self._reader = Reader(self._client, self._limits)
+        self._cache = ContentCache(self._limits)
+        self._pool = FetchPool(self._limits.threads, self._limits.ahead)
+
+    @property
+    def hosts(self) -> tuple[HostReport, ...]:
+        """How the hosts that were asked lately answer, and which are given up for now."""
+        return self._client.hosts
 
     def resolve(self, reference: Reference, budget: Budget) -> Descriptor:
-        """The descriptor of the manifest that ``reference`` names: one GET. See `verifier.store.Store`."""
-        asked = reference.digest or reference.tag
-        answer = self._manifest(
-            reference.registry, reference.path, asked, self._limits.manifest_bytes, budget
-        )
-        if answer.status == 404:
-            raise _not_found(reference, error_code(answer.body))
-        if not answer.complete:
-            raise self._too_large(reference)
-        digest = digest_of(answer.body)
-        if reference.digest and digest != reference.digest:
-            raise _mismatch(reference.repository, reference.digest, f"content with the digest {digest}")
-        return Descriptor.parse(
-            media_type=_checked_media_type(reference, answer), digest=digest, size=len(answer.body)
-        )
+        """The descriptor of the manifest that ``reference`` names: one GET, none for a digest that was read
+        before. See `verifier.store.Store`.
+        """
+        kept = self._kept(reference.repository, reference.digest, budget) if reference.digest else None
+        if kept is not None and kept.media_type:
+            return Descriptor.parse(
+                media_type=kept.media_type, digest=reference.digest, size=len(kept.content)
+            )
+
+        def read(place: Place, part: Budget) -> Found:
+            return self._reader.manifest(place, reference.tag, reference.digest, part)
+
+        home = Place(reference.registry, reference.path)
+        return self._remembered(home, self._first(home, read, budget, tags=not reference.digest))
 
     def referrers(
         self, repository: str, subject: Descriptor, artifact_types: tuple[str, ...], budget: Budget
@@ -106,55 +124,56 @@ class RegistryStore:
         What a listing leaves untyped, and all that a tag-schema index names, is yielded whatever
         ``artifact_types`` says. Past the limits what is in hand is yielded, then ``limit-exceeded`` is raised.
         """
-        registry, path = parse_repository(repository)
-        listing = Listing(self._client, self._limits, registry, path, subject)
-        return listing.read(artifact_types, budget)
+        home = Place(*parse_repository(repository))
+
+        def listed(place: Place, part: Budget) -> Iterator[Descriptor]:
+            listing = Listing(self._client, self._limits, place.registry, place.path, subject)
+            return listing.read(artifact_types, part)
+
+        # A mirror that lists nothing may have no listing at all: that is for the registry itself to say.
+        found = self._from_mirrors(home, lambda place, part: tuple(listed(place, part)), budget, tags=True)
+        return iter(found) if found else listed(home, budget)
 
     def tagged(self, repository: str, tag: str, budget: Budget) -> tuple[Descriptor, bytes] | None:
         """The manifest under ``tag``: one GET. See `verifier.store.Store`."""
-        registry, path = parse_repository(repository)
-        answer = self._manifest(registry, path, tag, self._limits.manifest_bytes, budget)
-        if answer.status == 404:
+        home = Place(*parse_repository(repository))
+        try:
+            found = self._first(
+                home, lambda place, part: self._reader.manifest(place, tag, "", part), budget, tags=True
+            )
+        except NotThereError:
             return None
-        reference = Reference(registry, path, tag, "")
-        if not answer.complete:
-            raise self._too_large(reference)
-        kind = _checked_media_type(reference, answer)
-        found = Descriptor.parse(media_type=kind, digest=digest_of(answer.body), size=len(answer.body))
-        return found, answer.body
+        return found.descriptor, found.content
 
     def fetch(self, repository: str, descriptor: Descriptor, budget: Budget) -> bytes:
-        """The content of ``descriptor``: one GET, and no more is read than it says. See `verifier.store.Store`."""
-        registry, path = parse_repository(repository)
-        is_manifest = descriptor.media_type in _ACCEPTED
-        cap = self._limits.manifest_bytes if is_manifest else self._limits.blob_bytes
+        """The content of ``descriptor``: one GET, none if it was read before. See `verifier.store.Store`."""
+        cap = self._limits.manifest_bytes if is_manifest(descriptor) else self._limits.blob_bytes
         if descriptor.size > cap:
             raise UnavailableError(
                 ReasonCode.LIMIT_EXCEEDED,
                 f"{descriptor.digest} in {repository} has {descriptor.size} bytes; at most {cap} are read",
             )
-        if is_manifest:
-            answer = self._manifest(registry, path, descriptor.digest, descriptor.size, budget)
-        else:
-            target = self._client.target(registry, path, f"blobs/{descriptor.digest}")
-            request = Request(registry, path, target, "*/*", descriptor.size, frozenset({404}))
-            answer = self._client.get(request, budget)
-        if answer.status == 404:
-            raise UnavailableError(
-                ReasonCode.REGISTRY_INVALID_RESPONSE,
-                f"registry {registry} lists {descriptor.digest} in {path} but does not have it; push it again",
-            )
-        if not answer.complete or len(answer.body) != descriptor.size:
-            size = f"{len(answer.body)} bytes in place of" if answer.complete else "more than"
-            raise _mismatch(repository, descriptor.digest, f"{size} {descriptor.size} bytes")
-        digest = digest_of(answer.body)
-        if digest != descriptor.digest:
-            raise _mismatch(repository, descriptor.digest, f"content with the digest {digest}")
-        return answer.body
+        home = Place(*parse_repository(repository))
+        kept = self._kept(str(home), descriptor.digest, budget)
+        if kept is not None and len(kept.content) == descriptor.size:
+            return kept.content
+        content = self._first(
+            home, lambda place, part: self._reader.content(place, descriptor, part), budget, tags=False
+        )
+        self._cache.put(str(home), descriptor.digest, Kept(content))
+        return content
+
+    def together(
+        self, repository: str, work: Callable[[Q], R], items: Iterable[Q]
+    ) -> Iterator[tuple[Q, Callable[[], R]]]:
+        """Work for several items at a time, in threads of this store. See `verifier.store.Together`."""
+        del repository
+        return self._pool.together(work, items)
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, and end the threads."""
         self._client.close()
+        self._pool.close()
 
     def __enter__(self) -> Self:
         return self
@@ -164,101 +183,43 @@ class RegistryStore:
     ) -> None:
         self.close()
 
-    def _too_large(self, reference: Reference) -> UnavailableError:
-        return UnavailableError(
-            ReasonCode.LIMIT_EXCEEDED,
-            f"the manifest of {reference} is larger than the {self._limits.manifest_bytes} bytes read here",
-        )
+    def _kept(self, repository: str, digest: str, budget: Budget) -> Kept | None:
+        """What was read before. It is spent as if it were read now: a verdict does not depend on it."""
+        kept = self._cache.get(repository, digest)
+        if kept is not None:
+            budget.spend_bytes(len(kept.content))
+        return kept
 
-    def _manifest(self, registry: str, path: str, name: str, limit: int, budget: Budget) -> Answer:
-        target = self._client.target(registry, path, f"manifests/{name}")
-        return self._client.get(Request(registry, path, target, _ACCEPT, limit, frozenset({404})), budget)
+    def _remembered(self, home: Place, found: Found) -> Descriptor:
+        kind = found.descriptor.media_type
+        self._cache.put(str(home), found.descriptor.digest, Kept(found.content, kind))
+        return found.descriptor
 
+    def _first(self, home: Place, read: Callable[[Place, Budget], R], budget: Budget, *, tags: bool) -> R:
+        """What the first of the mirrors of ``home`` that has it gives, or else the registry itself."""
+        found = self._from_mirrors(home, read, budget, tags=tags)
+        return read(home, budget) if found is None else found
 
-def _check(plain_http: AbstractSet[str], token_hosts: AbstractSet[str], user_agent: str) -> None:
-    for registry in plain_http:
-        _check_registry(registry)
-    for host in token_hosts:
-        _check_token_host(host)
-    if not _USER_AGENT.fullmatch(user_agent):
-        raise ConfigurationError("the user agent is not printable ASCII, 1 to 200 characters")
-
-
-def _check_registry(registry: str) -> None:
-    try:
-        named = parse_registry(registry)
-    except InvalidReferenceError as error:
-        raise ConfigurationError(
-            f"not a registry host: {printable(registry, 100)!r}",
-            remedy="write host or host:port, without a scheme",
-        ) from error
-    if named != registry:
-        raise ConfigurationError(
-            f"not a registry host as references are read here: {registry!r}", remedy=f"write {named}"
-        )
-
-
-def _check_token_host(host: str) -> None:
-    try:
-        usable = Target.parse(f"https://{host}/") == Target(Origin("https", host, 443), "/")
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ConfigurationError(
-            f"not a host: {printable(host, 100)!r}",
-            remedy="write the host alone, in lower case, without scheme and port",
-        )
+    def _from_mirrors(
+        self, home: Place, read: Callable[[Place, Budget], R], budget: Budget, *, tags: bool
+    ) -> R | None:
+        """What the first mirror gives that gives something; None when none does. ``tags`` asks only those that
+        may say what a tag means.
+        """
+        for mirror in self._options.mirrors_of(home.registry):
+            if tags and not mirror.resolve_tags:
+                continue
+            try:
+                # One that does not answer leaves time for the next.
+                found = read(_place(mirror, home), Budget(budget.seconds_left() / 2, within=budget))
+            except UnavailableError as error:
+                budget.seconds_left()
+                logger.debug("mirror %s is of no use: %s", mirror.registry, error.reason)
+                continue
+            if found:
+                return found
+        return None
 
 
-def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(cafile=ca_file)
-        except ssl.SSLError as error:
-            raise ConfigurationError(
-                "the CA file holds no certificates in PEM",
-                file=str(ca_file),
-                remedy="give certificates as text, each from -----BEGIN CERTIFICATE----- to its end",
-            ) from error
-        except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) else error
-            raise ConfigurationError(f"the CA file cannot be read: {why}", file=str(ca_file)) from error
-    return context
-
-
-def _checked_media_type(reference: Reference, answer: Answer) -> str:
-    """The media type the registry gives, after the document was seen to be of that kind."""
-    served = media_type(answer.headers.get("content-type", ""))
-    if served not in _ACCEPTED:
-        raise UnavailableError(
-            ReasonCode.REGISTRY_INVALID_RESPONSE,
-            f"registry {reference.registry} serves {reference} as {printable(served, 100)!r}, which is no image "
-            "manifest that can be read here",
-        )
-    try:
-        return media_type_of(answer.body, served)
-    except VerificationError as error:
-        raise UnavailableError(
-            ReasonCode.REGISTRY_INVALID_RESPONSE,
-            f"registry {reference.registry} serves a manifest of {reference} that cannot be read: "
-            f"{printable(error.message)}",
-        ) from error
-
-
-def _not_found(reference: Reference, code: str) -> UnavailableError:
-    if code == "NAME_UNKNOWN":
-        what = f"has no repository {reference.path}"
-    elif reference.digest:
-        what = f"has no manifest {reference.digest} in {reference.path}"
-    else:
-        what = f"has no tag {reference.tag} in {reference.path}"
-    return UnavailableError(ReasonCode.IMAGE_NOT_FOUND, f"registry {reference.registry} {what}")
-
-
-def _mismatch(repository: str, digest: str, got: str) -> UnavailableError:
-    return UnavailableError(
-        ReasonCode.CONTENT_MISMATCH, f"asked for {digest}, {repository} answers with {got}; it was not used"
-    )
+def _place(mirror: Mirror, home: Place) -> Place:
+    return Place(mirror.registry, mirror.path(home.path))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from providers.authority import Authority
 from providers.errors import ConfigurationError, InvalidReferenceError
 from providers.identity import CertificateIdentity, StringMatch
+from providers.platforms import Coverage, Platform, Platforms
 from providers.policy import Policy, select
 from providers.predicates import COSIGN_SIGN, PREDICATE_TYPES, predicate_type_of
 from providers.reference import Reference
-from providers.requirement import AttestationRequirement
+from providers.requirement import AttestationRequirement, DenyList, Requirement, SigningTime
 from providers.scope import Scope
 from providers.static import StaticPolicyProvider
 from providers.subject import Operation, Subject
@@ -229,3 +234,96 @@ def test_the_revision_follows_the_content() -> None:
         StaticPolicyProvider((policy,)) for policy in (_policy(), _policy(), _policy(namespaces=("x",)))
     )
     assert one.revision == same.revision != other.revision
+
+
+# Requirements
+
+
+def _by(name: str, *identities: str, keys: tuple[str, ...] = ()) -> Authority:
+    """An authority for exact identities, patterns (in slashes) or keys."""
+    named = tuple(
+        CertificateIdentity(
+            StringMatch(regexp=each[1:-1]) if each.startswith("/") else StringMatch(value=each),
+            StringMatch(value="https://issuer.test"),
+        )
+        for each in identities
+    )
+    return Authority(name, named, keys, verifier_config=FOR_KEYS if keys else VerifierConfig())
+
+
+@pytest.mark.parametrize(
+    ("authorities", "threshold", "says"),
+    [
+        ((), 1, "none"),
+        ((_by("a", "x"),), 0, "0 of 1"),
+        ((_by("a", "x"),), 2, "2 of 1"),
+        ((_by("a", "x"), _by("a", "y")), 1, "twice"),
+        ((_by("a", "x"), _by("b", "x")), 2, "1 different signer"),
+        ((_by("a", "x"), _by("b", "x"), _by("c", "x", "y")), 3, "2 different signers"),
+        ((_by("a", keys=("k",)), _by("b", keys=("k",))), 2, "1 different signer"),
+        (tuple(_by(f"a{n}", f"x{n}") for n in range(65)), 1, "at most 64"),
+    ],
+)
+def test_requirements_that_could_never_hold_are_refused(
+    authorities: tuple[Authority, ...], threshold: int, says: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        Requirement(authorities, threshold)
+
+
+@pytest.mark.parametrize(
+    ("authorities", "threshold"),
+    [
+        ((_by("a", "x"), _by("b", "x")), 1),
+        ((_by("a", "x", "y"), _by("b", "x")), 2),
+        ((_by("a", "/x.*/"), _by("b", "/x.*/")), 2),
+        ((_by("a", "x"), _by("b", keys=("x",))), 2),
+        ((_by("a", keys=("j", "k")), _by("b", keys=("k",))), 2),
+        ((_by("a", "x"), Authority("b", unsafe_ignore_identities=True)), 2),
+    ],
+)
+def test_requirements_that_could_hold(authorities: tuple[Authority, ...], threshold: int) -> None:
+    assert Requirement(authorities, threshold).threshold == threshold
+
+
+def test_requirements_say_what_they_ask_for() -> None:
+    four = tuple(_by(name, name) for name in ("ci", "security", "release", "audit"))
+    assert str(Requirement(four[:3], 2)) == "signatures by 2 of 3 (ci, security, release)"
+    assert str(Requirement(four, 4)) == "signatures by 4 of 4 (ci, security, release, …)"
+    assert str(Requirement(four[:1])) == "signatures by ci"
+    spdx = AttestationRequirement((PREDICATE_TYPES["spdxjson"],))
+    assert str(Requirement(four[:1], 1, spdx)) == "attestations of type https://spdx.dev/Document by ci"
+    many = AttestationRequirement(count=3)
+    assert str(Requirement(four[:1], 1, many)) == "3 different attestations by ci"
+
+
+@pytest.mark.parametrize("count", [0, -1, 65])
+def test_how_many_attestations_are_possible(count: int) -> None:
+    with pytest.raises(ConfigurationError, match="1 to 64"):
+        AttestationRequirement(count=count)
+
+
+@pytest.mark.parametrize("age", [timedelta(0), timedelta(-1), timedelta(days=36_501), timedelta.max])
+def test_ages_that_cannot_be_computed_with_are_refused(age: timedelta) -> None:
+    """Before the year 1 there are no times."""
+    with pytest.raises(ConfigurationError, match="above zero"):
+        SigningTime(max_age=age)
+
+
+def test_a_time_without_a_zone_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="zone"):
+        SigningTime(earliest=datetime(2026, 1, 1))  # noqa: DTZ001  (that is the point)
+    assert SigningTime(earliest=datetime(2026, 1, 1, tzinfo=UTC)).asked
+
+
+def test_the_revision_is_the_same_in_every_process() -> None:
+    """Replicas compare it, and what Python says of a set depends on the seed of the process's hashes."""
+    denied = DenyList(("sha256:" + "0" * 64,), (ANYONE,), ("k",))
+    whole = replace(
+        _policy(attestation=AttestationRequirement(("u:x",))),
+        denied=denied,
+        platforms=Platforms(Coverage.LISTED, (Platform("linux", "amd64"),)),
+        signing_time=SigningTime(max_age=timedelta(1)),
+    )
+    assert "set(" not in repr(whole)
+    assert " at 0x" not in repr(whole)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from providers.descriptor import Descriptor as Described
 from providers.identity import CertificateIdentity, StringMatch
 from providers.policy import Policy
 from providers.predicates import PREDICATE_TYPES
@@ -36,6 +37,7 @@ from verifier.budget import Budget
 from verifier.core import Verifier
 from verifier.engines.keys import KeyEngine
 from verifier.engines.sigstore import Compiled, RootProver, SigstoreEngine
+from verifier.formats.signature_file import SignatureFile, SignatureForm
 from verifier.results import ValidationResult
 from verifier.verdict import Outcome
 
@@ -149,7 +151,12 @@ class Line:
             policies=StaticPolicyProvider((policy_for(way, **changes),)),
             clock=lambda: self.now,
         )
-        return verifier.validate(Subject.parse("reg.test/app:v1"), Budget(60))
+        subject = Subject.parse("reg.test/app:v1")
+        if way.form == "message":  # of a file: the manifest, whose signature says nothing of an image
+            files = [SignatureFile(SignatureForm.BUNDLE, one) for one in signatures if isinstance(one, bytes)]
+            described = Described.parse(media_type=image.media_type, digest=image.digest, size=image.size)
+            return verifier.validate_file(subject, described, files, Budget(60))
+        return verifier.validate(subject, Budget(60))
 
     def answer(self, way: Way, *signatures: Signature, **changes: Any) -> Answer:
         """The outcome and the reason of ``validate``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import jsonschema
@@ -15,9 +16,10 @@ from providers.document import Document
 from providers.errors import ConfigurationError
 from providers.identity import CLAIMS
 from providers.interfaces import PolicyProvider
+from providers.platforms import Coverage, Platform, Platforms
 from providers.policy import Mode, Policy
 from providers.predicates import COSIGN_SIGN, PREDICATE_TYPES
-from providers.requirement import AttestationRequirement
+from providers.requirement import AttestationRequirement, SigningTime
 from providers.subject import Operation, Subject
 from providers.verifier_config import VerifierConfig
 from pycosign.lab import Lab
@@ -208,6 +210,8 @@ def _start(folder: Path, text: str) -> None:
             "'kk', and no trusted key",
         ),
         (WITH_KEYS.replace("{unsafeIgnoreTlog: true}", "{}"), 12, "only a trusted root can vouch"),
+        (WITH_KEYS + "        maxAge: 30d\n", 16, "only a trusted root can vouch"),
+        (WITH_KEYS + "        signedAfter: 2026-01-31T00:00:00Z\n", 16, "only a trusted root can vouch"),
         (
             WITH_KEYS.replace(
                 "{unsafeIgnoreTlog: true}", "{unsafeIgnoreTlog: true, requireSignedTimestamps: true}"
@@ -324,6 +328,210 @@ def test_what_is_wrong_is_refused_with_its_line(
     assert caught.value.file.endswith("verifier.yaml")
     assert caught.value.line == line, str(caught.value)
     assert says in str(caught.value)
+
+
+MANY = """\
+        authorities:
+          - name: ci
+            certificateIdentities:
+              - {subject: ci@x.test, issuer: https://issuer.test}
+          - name: security
+            keys: [k]
+          - name: release
+            certificateIdentities:
+              - {subjectRegExp: .*@release.test, issuer: https://issuer.test}
+            annotations: {env: prod}
+            verifierConfig: {tlogEntriesThreshold: 2}
+        requirements:
+          - threshold: 2
+          - authorities: [ci, security]
+            threshold: all
+            attestation:
+              predicateTypes: [slsaprovenance1]
+              count: 3
+              slsa: {sources: [{value: https://x.test/app}]}
+              cel:
+                - {name: one, expression: predicate.a == 1}
+                - {expression: predicate.b == 1}
+          - authorities: [release]
+            attestation: {sbom: {}}
+          - attestation: {vulnerabilities: {maxAge: 7d, below: high, ignoreUnfixed: true}}
+        platforms: [linux/amd64, Linux/arm64/v8]
+        signedAfter: 2026-01-31T00:00:00Z
+        maxAge: 30d
+        deny:
+          digests: [sha256:BBBB, sha256:AAAA]
+          certificateIdentities:
+            - {subjectRegExp: .*@evil.test, issuerRegExp: .*}
+          keys: [k]
+""".replace("BBBB", "b" * 64).replace("AAAA", "a" * 64)
+WITH_MANY = (
+    GOOD[: GOOD.index("        certificateIdentities")].replace(
+        "    trustedRoot", f"    keys: [{KEY}}}]\n    trustedRoot"
+    )
+    + MANY
+)
+
+
+def test_every_field_about_several_authorities_is_read(folder: Path) -> None:
+    policy = _policy(folder, WITH_MANY)
+    assert [authority.name for authority in policy.requirements[0].authorities] == [
+        "ci",
+        "security",
+        "release",
+    ]
+    first, second, third, fourth = policy.requirements
+    assert [each.threshold for each in policy.requirements] == [2, 2, 1, 1]
+    ci, security, release = first.authorities
+    assert (security.keys, security.verifier_config) == (("k",), VerifierConfig.for_keys())
+    assert (release.annotations, release.verifier_config) == (
+        (("env", "prod"),),
+        VerifierConfig(tlog_entries_threshold=2),
+    )
+    assert second.authorities == (ci, security)
+    assert first.attestation is None
+    assert second.attestation is not None
+    assert (second.attestation.predicate_types, second.attestation.count) == (
+        (PREDICATE_TYPES["slsaprovenance1"],),
+        3,
+    )
+    asked = [each.attestation.conditions for each in (second, third, fourth) if each.attestation]
+    assert [[condition.name for condition in conditions] for conditions in asked] == [
+        ["one", "predicate.b == 1", "slsa"],
+        ["sbom"],
+        ["vulnerabilities"],
+    ]
+    assert policy.platforms == Platforms(
+        Coverage.LISTED, (Platform("linux", "amd64"), Platform("linux", "arm64", "v8"))
+    )
+    assert policy.signing_time == SigningTime(datetime(2026, 1, 31, tzinfo=UTC), timedelta(days=30))
+    assert policy.denied.digests == (f"sha256:{'a' * 64}", f"sha256:{'b' * 64}")
+    assert (str(policy.denied.identities[0]), policy.denied.keys) == ("/.*@evil.test/ by /.*/", ("k",))
+    _start(folder, WITH_MANY)
+
+
+def test_several_authorities_without_requirements_are_any_one_of_them(folder: Path) -> None:
+    text = WITH_MANY.replace(MANY[MANY.index("        requirements") : MANY.index("        platforms")], "")
+    (requirement,) = _policy(folder, text).requirements
+    assert (len(requirement.authorities), requirement.threshold, requirement.attestation) == (3, 1, None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "at", "says"),
+    [
+        ("          - name: security", "          - name: ci", "authorities:", "one name"),
+        ("[ci, security]", "[ci, secure]", "- authorities: [", "'secure'"),
+        ("[ci, security]", "[ci, ci]", "- authorities: [", "twice"),
+        ("[ci, security]", "[]", "authorities: [", "at least 1"),
+        ("threshold: all", "threshold: 3", "- authorities: [", "3 of 2"),
+        ("threshold: all", "threshold: 0", "- authorities: [", "0 of 2"),
+        ("threshold: all", "threshold: most", "threshold: most", "all"),
+        ("threshold: all", "threshold: true", "threshold: true", "all"),
+        (
+            "        authorities:\n",
+            "        keys: [k]\n        authorities:\n",
+            "- name: release",
+            "is one itself",
+        ),
+        (
+            "        authorities:\n",
+            "        verifierConfig: {}\n        authorities:\n",
+            "- name: release",
+            "is one",
+        ),
+        (
+            "        authorities:\n",
+            "        attestation: {}\n        authorities:\n",
+            "- name: release",
+            "beside",
+        ),
+        (
+            "keys: [k]\n          - name",
+            "keys: []\n          - name",
+            "- name: security",
+            "no identity and no key",
+        ),
+        ("count: 3", "count: 0", "count: 0", "greater than"),
+        ("count: 3", "count: 65", "count: 65", "less than"),
+        ("predicateTypes: [slsaprovenance1]", "predicateTypes: []", "predicateTypes", "at least 1"),
+        (
+            "predicateTypes: [slsaprovenance1]",
+            "predicateTypes: [spdxjson]",
+            "attestation:",
+            "slsa is not read",
+        ),
+        ("slsa: {sources", "sbom: {}\n              slsa: {sources", "attestation:", "at once"),
+        ("slsa: {sources: [{value: https://x.test/app}]}", "slsa: {}", "slsa", "names no builder"),
+        ("slsa: {sources: [{value: https://x.test/app}]}", "slsa: {sources: []}", "slsa", "at least 1"),
+        ("[{value: https://x.test/app}]", "[{value: a, regExp: b}]", "slsa", "either a value or a pattern"),
+        ("sbom: {}", "sbom:", "attestation: {sbom", "no value"),
+        ("expression: predicate.a == 1", "expression: predicate.a ==", "- {name: one", "CEL"),
+        ("expression: predicate.a == 1", "expression: 'true'", "- {name: one", "predicate"),
+        ("maxAge: 7d", "maxAge: 7 days", "maxAge: 7 days", "pattern"),
+        ("below: high", "below: worse", "below: worse", "critical"),
+        ("[linux/amd64, Linux/arm64/v8]", "[]", "platforms", "Write 'index'"),
+        ("[linux/amd64, Linux/arm64/v8]", "all", "platforms", "every"),
+        ("[linux/amd64, Linux/arm64/v8]", "[linux]", "platforms", "not a platform"),
+        ("[linux/amd64, Linux/arm64/v8]", "[linux/amd64, linux/x86_64]", "platforms", "twice"),
+        ("signedAfter: 2026-01-31T00:00:00Z", "signedAfter: 2026-01-31", "signedAfter", "zone"),
+        ("signedAfter: 2026-01-31T00:00:00Z", "signedAfter:", "signedAfter", "time"),
+        ("        maxAge: 30d", "        maxAge: ''", "        maxAge: ''", "pattern"),
+        ("        maxAge: 30d", "        maxAge: 0d", "        maxAge: 0d", "pattern"),
+        ("        maxAge: 30d", "        maxAge: 99999d", "        maxAge: 99999d", "at most"),
+        ("digests: [", "digests: [sha256:x, ", "digests", "digest"),
+        ("issuerRegExp: .*}", "issuerRegExp: '('}", "- {subjectRegExp: .*@evil", "RE2"),
+        (", issuerRegExp: .*}", "}", "- {subjectRegExp: .*@evil", "issuer"),
+        ("        deny:\n", "        deny:\n          key: k\n", "key: k", "no field"),
+    ],
+)
+def test_what_is_wrong_about_several_authorities_is_refused_with_its_line(
+    folder: Path, old: str, new: str, at: str, says: str
+) -> None:
+    assert WITH_MANY.count(old) >= 1
+    text = WITH_MANY.replace(old, new, 1)
+    with pytest.raises(ConfigurationError) as caught:
+        read(folder, text)
+    assert caught.value.line is not None
+    assert at in text.splitlines()[caught.value.line - 1], str(caught.value)
+    assert says in str(caught.value)
+    assert caught.value.remedy or "CEL" in says
+
+
+def test_an_authority_that_is_never_asked_is_refused(folder: Path) -> None:
+    """Its owner would think that nothing passes without it."""
+    listed = MANY[MANY.index("        requirements") : MANY.index("        platforms")]
+    text = WITH_MANY.replace(listed, "        requirements:\n          - authorities: [ci, security]\n")
+    with pytest.raises(ConfigurationError, match="'release'") as caught:
+        read(folder, text)
+    assert caught.value.line is not None
+    assert "- name: release" in text.splitlines()[caught.value.line - 1]
+    read(folder, text.replace("[ci, security]", "[ci, security]\n          - authorities: [release]"))
+
+
+@pytest.mark.parametrize("field", ["requirements", "authorities"])
+def test_an_empty_list_is_not_the_same_as_none(folder: Path, field: str) -> None:
+    """A template that fills in nothing would ask for nothing, or for something else."""
+    with pytest.raises(ConfigurationError, match="at least 1"):
+        read(folder, GOOD + f"        {field}: []\n")
+
+
+def test_authorities_that_name_one_signer_cannot_both_be_asked_for(folder: Path) -> None:
+    text = WITH_MANY.replace(
+        "certificateIdentities:\n              - {subject: ci@x.test, issuer: https://issuer.test}",
+        "keys: [k]",
+    )
+    with pytest.raises(ConfigurationError, match="1 different signer") as caught:
+        read(folder, text)
+    assert "lower the threshold" in caught.value.remedy
+
+
+def test_a_denied_key_that_nobody_trusts_is_refused_at_start(folder: Path) -> None:
+    """A name misspelt on a deny list would deny nothing."""
+    text = WITH_MANY.replace("keys: [k]\n" if WITH_MANY.endswith("keys: [k]\n") else "", "keys: [k]\n")
+    head, _, tail = text.rpartition("keys: [k]")
+    with pytest.raises(ConfigurationError, match="denies key 'kk'") as caught:
+        _start(folder, f"{head}keys: [k, kk]{tail}")
+    assert caught.value.line == len(text.splitlines())
 
 
 @pytest.mark.parametrize("text", ["", "- a list\n", "text", "a: 1\n---\nb: 2\n", "1: 2\n", "a: \x01\n"])

@@ -13,10 +13,11 @@ from providers.identity import CertificateIdentity, StringMatch
 from providers.policy import Policy
 from providers.predicates import PREDICATE_TYPES
 from providers.reasons import ReasonCode
-from providers.requirement import AttestationRequirement
+from providers.requirement import AttestationRequirement, Demand, DenyList, SigningTime
 from providers.verifier_config import VerifierConfig
 from tests.single import demand_of
 from tests.unit.verifier.world import (
+    CERTIFICATE,
     FACTS,
     NOW,
     RELEASE,
@@ -395,5 +396,123 @@ def test_every_check_is_documented() -> None:
     documented = re.findall(
         r"`([a-z-]+)`", "\n".join(row.split("|")[1] for row in table.splitlines() if "|" in row)
     )
-    made = [check.id for check in by_key(BY_KEY, annotations=(("a", "b"),)).checks]
+    asked = replace(
+        demand_of(_asking_for_the_key(annotations=(("a", "b"),))),
+        attestation=AttestationRequirement((SPDX,), (_Never(),)),
+        signing_time=SigningTime(earliest=NOW),
+        denied=DenyList(keys=("x",)),
+    )
+    made = [check.id for check in judge(BY_KEY, asked, NOW).checks]
     assert documented == made[len(BY_KEY.checks) :]
+
+
+# Who is denied
+
+
+def _demand(**changes: object) -> Demand:
+    return replace(demand_of(policy()), **changes)  # type: ignore[arg-type]  # a table of fields
+
+
+@pytest.mark.parametrize(
+    ("subject", "issuer", "denied"),
+    [
+        ({"value": "https://ci.test/release"}, {"value": "https://issuer.test"}, True),
+        ({"value": "https://ci.test/release"}, {"regexp": ".*"}, True),
+        ({"regexp": r"https://ci\.test/.*"}, {"value": "https://issuer.test"}, True),
+        ({"value": "https://ci.test/other"}, {"value": "https://issuer.test"}, False),
+        ({"value": "https://ci.test/release"}, {"value": "https://other.test"}, False),
+        ({"regexp": "ci.test"}, {"regexp": ".*"}, False),
+    ],
+)
+def test_a_denied_identity_never_counts(
+    subject: dict[str, str], issuer: dict[str, str], denied: bool
+) -> None:
+    identity = CertificateIdentity(StringMatch(**subject), StringMatch(**issuer))
+    result = judge(FACTS, _demand(denied=DenyList(identities=(identity,))), NOW)
+    assert result.reason is (ReasonCode.DENY_LISTED if denied else ReasonCode.OK)
+
+
+def test_a_certificate_that_says_nothing_is_among_those_that_say_anything() -> None:
+    """A private authority may write no issuer. A pattern that an authority names never means that, one that denies
+    does."""
+    nameless = replace(FACTS, certificate=replace(CERTIFICATE, issuer=""))
+    identity = CertificateIdentity(RELEASE.subject_alternative_name, StringMatch(regexp=".*"))
+    lax = demand_of(policy(certificate_identities=(), unsafe_ignore_identities=True))
+    assert judge(nameless, lax, NOW).outcome is A
+    denied = replace(lax, denied=DenyList(identities=(identity,)))
+    assert judge(nameless, denied, NOW).reason is ReasonCode.DENY_LISTED
+    named = demand_of(policy(certificate_identities=(identity,)))
+    assert judge(nameless, named, NOW).reason is ReasonCode.IDENTITY_MISMATCH
+
+
+@pytest.mark.parametrize(
+    ("names", "known_as", "denied"),
+    [
+        (("release",), ("release",), True),
+        (("same", "release"), ("same", "release"), True),
+        (("same",), ("same", "release"), True),  # under the denied name it was not trusted at that time
+        (("same",), ("same",), False),
+    ],
+)
+def test_a_denied_key_goes_by_all_its_names(
+    names: tuple[str, ...], known_as: tuple[str, ...], denied: bool
+) -> None:
+    facts = replace(BY_KEY, key_names=tuple(KeyName(name, ALWAYS) for name in names), known_as=known_as)
+    asked = demand_of(_asking_for_the_key(keys=("release", "same")))
+    result = judge(facts, replace(asked, denied=DenyList(keys=("release",))), NOW)
+    assert result.reason is (ReasonCode.DENY_LISTED if denied else ReasonCode.OK)
+
+
+# How old it is
+
+
+@pytest.mark.parametrize(
+    ("ago", "asked", "reason"),
+    [
+        ([HOUR], SigningTime(), ReasonCode.OK),
+        ([HOUR], SigningTime(max_age=HOUR), ReasonCode.OK),
+        ([HOUR + timedelta(seconds=1)], SigningTime(max_age=HOUR), ReasonCode.TOO_OLD),
+        ([HOUR], SigningTime(earliest=NOW - HOUR), ReasonCode.OK),
+        ([HOUR], SigningTime(earliest=NOW - HOUR + timedelta(seconds=1)), ReasonCode.TOO_OLD),
+        ([HOUR], SigningTime(earliest=NOW - 2 * HOUR, max_age=HOUR / 2), ReasonCode.TOO_OLD),
+        ([HOUR], SigningTime(earliest=NOW, max_age=2 * HOUR), ReasonCode.TOO_OLD),
+        # A new timestamp makes no old signature young, whichever comes first.
+        ([timedelta(0), 3 * HOUR], SigningTime(max_age=HOUR), ReasonCode.TOO_OLD),
+        ([3 * HOUR, timedelta(0)], SigningTime(max_age=HOUR), ReasonCode.TOO_OLD),
+        ([], SigningTime(max_age=HOUR), ReasonCode.NO_TIMESTAMP),
+        ([], SigningTime(earliest=NOW), ReasonCode.NO_TIMESTAMP),
+        ([], SigningTime(), ReasonCode.OK),
+        ([HOUR], SigningTime(max_age=timedelta(days=36_500)), ReasonCode.OK),
+    ],
+)
+def test_the_oldest_proven_time_says_how_old_it_is(
+    ago: list[timedelta], asked: SigningTime, reason: ReasonCode
+) -> None:
+    stamps = tuple(VerifiedTimestamp(TIMESTAMP_AUTHORITY, "uri", NOW - each, "t") for each in ago)
+    config = VerifierConfig(require_observer_timestamps=False, unsafe_use_current_time=True)
+    demand = replace(demand_of(policy(verifier_config=config)), signing_time=asked)
+    facts = replace(FACTS, timestamps=stamps, windows=(ALWAYS,), log_windows=((ALWAYS,),))
+    assert judge(facts, demand, NOW).reason is reason
+
+
+# What it states
+
+
+class _Never:
+    name = "never"
+
+    def problem(self, predicate: object, predicate_type: str, time: datetime) -> str:
+        return "no"
+
+
+def test_a_condition_that_is_not_asked_is_a_skipped_check() -> None:
+    asked = AttestationRequirement((SPDX,), (_Never(),))
+    facts = replace(FACTS, predicate_type=SPDX, statement=b'{"predicate": {}}')
+    for found, reason, status in (
+        (facts, ReasonCode.CONDITION_NOT_MET, CheckStatus.FAIL),
+        (replace(facts, log_entries=()), ReasonCode.NO_LOG_ENTRY, CheckStatus.SKIPPED),
+        (replace(facts, predicate_type=CUSTOM), ReasonCode.PREDICATE_TYPE_MISMATCH, CheckStatus.SKIPPED),
+    ):
+        result = judge(found, _demand(attestation=asked), NOW)
+        assert result.reason is reason
+        assert [check.status for check in result.checks if check.id == "condition"] == [status]

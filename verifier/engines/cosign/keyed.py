@@ -53,7 +53,7 @@ def verify_keyed(inquiry: Inquiry, keyring: Keyring, material: Material | None) 
     # 2
     content = inquiry.signed_content(key.signer)
     with record.step(evidence.SUBJECT):
-        binding = bind(content, options.subject_descriptor)
+        binding = bind(content, options.subject_descriptor, options.read_subject)
         record.passed(evidence.SUBJECT, f"signed digest {options.subject_descriptor.digest}")
     # 3
     proven = Proven((), ())
@@ -77,6 +77,7 @@ def verify_keyed(inquiry: Inquiry, keyring: Keyring, material: Material | None) 
         scts=(),
         checks=record.checks,
         key_names=valid,
+        known_as=key.known_as,
         windows=tuple(name.window for name in valid),
         log_windows=proven.log_windows,
     )
