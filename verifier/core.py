@@ -20,7 +20,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -34,10 +34,8 @@ from providers.trust import TrustedMaterial
 
 from .budget import Budget
 from .conclude import conclude, conclude_artifact
-from .cross_check import Confirmations
-from .discovery import Discovery, Wanted
-from .engine import Engine, EvidenceError, VerifyOptions
-from .facts import SignatureFacts
+from .discovery import Discovery
+from .engine import Engine, EvidenceError
 from .findings import Artifact, Examined, Findings, Parts, Unproven
 from .formats.entity import MessageSignature, SignedEntity
 from .formats.layer import parse_layer, signature_digest
@@ -50,8 +48,8 @@ from .gathering import (
     had,
     more_than,
 )
-from .judge import judge
 from .parts import list_parts
+from .question import Question
 from .results import PolicyVerdict, TrustUsed, ValidationResult, VerificationResult, VerifierInfo
 from .store import Store, Together, in_turn
 from .verdict import Outcome
@@ -296,62 +294,6 @@ class Verifier:
             raise UnavailableError(
                 ReasonCode.TRUST_UNAVAILABLE, "the provider of trusted material failed"
             ) from error
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What every candidate of one request is examined for. ``time`` is the one reading of the clock."""
-
-    subject: Subject
-    descriptor: Descriptor
-    policies: tuple[Policy, ...]
-    time: datetime
-    budget: Budget
-    confirmations: Confirmations = field(default_factory=Confirmations)
-
-    @property
-    def repository(self) -> str:
-        """Where the subject is."""
-        return self.subject.reference.repository
-
-    @property
-    def wanted(self) -> frozenset[Wanted]:
-        """What the policies ask for."""
-        wanted = set()
-        if any(policy.wants_signatures for policy in self.policies):
-            wanted.add(Wanted.SIGNATURE)
-        if any(policy.wants_attestations for policy in self.policies):
-            wanted.add(Wanted.ATTESTATION)
-        return frozenset(wanted)
-
-    @property
-    def wants_parts(self) -> bool:
-        """Whether a policy has to know what the subject lists, where it is an index."""
-        return any(policy.wants_parts for policy in self.policies)
-
-    def satisfied_by(self, facts: SignatureFacts) -> bool:
-        """Whether one signature counts for anything that the policies ask for."""
-        return any(
-            judge(facts, demand, self.time).outcome is Outcome.ALLOWED
-            for policy in self.policies
-            for requirement in policy.requirements
-            for demand in policy.demands(requirement)
-        )
-
-    def options(
-        self, store: Store, artifact: Descriptor, content: SignedEntity, material: TrustedMaterial
-    ) -> VerifyOptions:
-        """What an engine is asked."""
-        return VerifyOptions(
-            store=store,
-            repository=self.repository,
-            subject_descriptor=self.descriptor,
-            artifact_descriptor=artifact,
-            content=content,
-            trusted_material=material,
-            time=self.time,
-            budget=self.budget,
-        )
 
 
 def _parsed(layer: Descriptor, content: bytes | Exception, budget: Budget) -> SignedEntity:

@@ -16,19 +16,16 @@ from datetime import datetime
 
 from providers.authority import Authority
 from providers.errors import VerificationError
-from providers.identity import CertificateIdentity
 from providers.predicates import COSIGN_SIGN
 from providers.reasons import ReasonCode
-from providers.requirement import AttestationRequirement, Demand, DenyList, SigningTime
+from providers.requirement import AttestationRequirement, Demand, SigningTime
 from providers.verifier_config import VerifierConfig
 
 from .facts import (
     TIMESTAMP_AUTHORITY,
     TLOG,
-    CertificateSummary,
     Check,
     CheckStatus,
-    KeyName,
     SignatureFacts,
     Window,
 )

@@ -28,7 +28,7 @@ PLANTED = [
     ("packages", "providers/trust.py", "import pycosign"),
     ("packages", "verifier/core.py", "import pycosign"),
     ("verifier-layers", "verifier/verdict.py", "import verifier.store"),
-    ("verifier-layers", "verifier/formats/bundle.py", "import verifier.judge"),
+    ("verifier-layers", "verifier/formats/bundle.py", "import verifier.explain"),
     ("verifier-layers", "verifier/core.py", "import verifier.config"),
     ("concrete-classes", "verifier/core.py", "import verifier.oci.registry"),
     ("concrete-classes", "verifier/server/rpc.py", "import verifier.engines.sigstore"),

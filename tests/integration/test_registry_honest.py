@@ -392,3 +392,35 @@ def test_an_image_of_docker_schema_1_is_named_as_such() -> None:
         store.resolve(Reference.parse(f"{registry.address}/demo/app:v1"), Budget(5))
     assert refused.value.reason is ReasonCode.REGISTRY_INVALID_RESPONSE
     assert "not of schema version 2" in refused.value.message
+
+
+def test_what_was_read_is_not_asked_for_again(world: World) -> None:
+    """By its digest, and in that repository only."""
+    digest = world.registry.put_blob("demo/app", LAYER)
+    blob = Descriptor.parse(media_type="application/x", digest=digest, size=len(LAYER))
+    for _ in range(3):
+        assert world.store.fetch(world.repository, blob, Budget(5)) == LAYER
+    pinned = Reference.parse(f"{world.repository}@{world.image.digest}")
+    for _ in range(3):
+        assert world.store.resolve(pinned, Budget(5)) == world.image
+    assert len(world.requests) == 2
+    for elsewhere in (f"{world.repository}/other", world.repository.replace("app", "gone")):
+        with pytest.raises(UnavailableError):
+            world.store.fetch(elsewhere, blob, Budget(5))
+    with pytest.raises(UnavailableError) as wrong:
+        world.store.fetch(world.repository, Descriptor("application/x", digest, len(LAYER) - 1), Budget(5))
+    assert wrong.value.reason is ReasonCode.CONTENT_MISMATCH
+
+
+def test_what_is_kept_is_spent_like_what_is_read(world: World) -> None:
+    """Or a verdict would depend on who asked before."""
+    digest = world.registry.put_blob("demo/app", LAYER)
+    blob = Descriptor.parse(media_type="application/x", digest=digest, size=len(LAYER))
+    world.store.fetch(world.repository, blob, Budget(5))
+    for budget, reason in (
+        (Budget(5, max_bytes=len(LAYER) - 1), ReasonCode.LIMIT_EXCEEDED),
+        (Budget(0), ReasonCode.DEADLINE_EXCEEDED),
+    ):
+        with pytest.raises(UnavailableError) as refused:
+            world.store.fetch(world.repository, blob, budget)
+        assert refused.value.reason is reason

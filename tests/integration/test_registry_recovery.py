@@ -284,3 +284,48 @@ def test_words_of_a_registry_are_bounded_and_printable() -> None:
         message = ask(store, resolve, registry.address).message
     assert message.isprintable()
     assert len(message) < 300
+
+
+def _padded(size: int) -> bytes:
+    """An answer whose header has about ``size`` bytes, in lines of 1 kB."""
+    lines = "".join(f"X-{number}: {'x' * 1000}\r\n" for number in range(size // 1000))
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {MANIFEST}\r\n{lines}Content-Length: {len(manifest())}\r\n\r\n"
+    return head.encode() + manifest()
+
+
+def test_headers_are_spent_from_the_budget() -> None:
+    with (
+        FaultyRegistry(says(_padded(20_000))) as registry,
+        RegistryStore(plain_http=frozenset({registry.address})) as store,
+    ):
+        resolve(store, registry.address, Budget(5, max_bytes=25_000))
+        with pytest.raises(UnavailableError) as refused:
+            resolve(store, registry.address, Budget(5, max_bytes=15_000))
+        assert refused.value.reason is ReasonCode.LIMIT_EXCEEDED
+
+
+def test_headers_have_a_size_they_may_not_exceed() -> None:
+    for size, reason in ((60_000, None), (70_000, ReasonCode.REGISTRY_INVALID_RESPONSE)):
+        with (
+            FaultyRegistry(says(_padded(size))) as registry,
+            RegistryStore(plain_http=frozenset({registry.address})) as store,
+        ):
+            if reason is None:
+                resolve(store, registry.address, Budget(5))
+            else:
+                assert ask(store, resolve, registry.address).reason is reason
+
+
+def test_what_frames_a_body_is_spent_too() -> None:
+    """A byte in a chunk costs five more, and trailers come after it all."""
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in CONTENT)
+    trailers = b"".join(b"X-%d: %s\r\n" % (number, b"x" * 1000) for number in range(50))
+    answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n" + trailers + b"\r\n"
+    with (
+        FaultyRegistry(says(answer)) as registry,
+        RegistryStore(plain_http=frozenset({registry.address})) as store,
+    ):
+        with pytest.raises(UnavailableError) as refused:
+            fetch(store, registry.address, Budget(5, max_bytes=50_000))
+        assert refused.value.reason is ReasonCode.LIMIT_EXCEEDED
+        assert fetch(store, registry.address, Budget(5, max_bytes=60_000)) == CONTENT

@@ -22,9 +22,10 @@ from cryptography.x509.oid import NameOID
 from providers.errors import ConfigurationError, UnavailableError
 from providers.reasons import ReasonCode
 from providers.reference import Reference
+from tests.certificates import Authority
 from tests.faulty_registry import MANIFEST, Call, FaultyRegistry, manifest, response
 from verifier.budget import Budget
-from verifier.oci import RegistryStore
+from verifier.oci import HostOptions, RegistryOptions, RegistryStore
 from verifier.oci.dial import Address
 from verifier.oci.proxies import Proxies
 
@@ -305,6 +306,68 @@ def test_a_ca_file_that_cannot_be_used(tmp_path: Path, certificate: Path) -> Non
             RegistryStore(ca_file=file)
         assert refused.value.problem == f"the CA file cannot be read: {why}"
         assert refused.value.file == str(file)
+
+
+def test_a_client_certificate_is_shown_to_its_registry_and_to_no_other(tmp_path: Path) -> None:
+    authority, strangers = Authority(tmp_path), tmp_path / "other"
+    strangers.mkdir()
+    ours = authority.issue("client.test")
+
+    def store(*registries: str, certificate: Path = ours) -> RegistryStore:
+        hosts = tuple(HostOptions(registry, client_certificate=certificate) for registry in registries)
+        return RegistryStore(RegistryOptions(ca_file=authority.file, hosts=hosts), proxies=DIRECT)
+
+    with (
+        FaultyRegistry(honest, tls=authority.server_for_clients()) as registry,
+        FaultyRegistry(honest, tls=authority.server_for_clients()) as other,
+        store(registry.address) as certified,
+        store(registry.address, certificate=Authority(strangers).issue("client.test")) as stranger,
+        store() as nobody,
+    ):
+        assert resolve(certified, registry.address) == MANIFEST
+        for refused, address in (
+            (certified, other.address),
+            (stranger, registry.address),
+            (nobody, registry.address),
+        ):
+            assert error(refused, address).reason is ReasonCode.REGISTRY_UNAVAILABLE
+        assert (len(registry.calls), other.calls) == (1, [])
+
+
+def test_an_authority_for_one_registry_is_none_for_another(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    with (
+        FaultyRegistry(honest, tls=authority.server()) as one,
+        FaultyRegistry(honest, tls=authority.server()) as two,
+    ):
+        options = RegistryOptions(hosts=(HostOptions(one.address, ca_file=authority.file),))
+        with RegistryStore(options, proxies=DIRECT) as store:
+            assert resolve(store, one.address) == MANIFEST
+            assert "not trusted" in error(store, two.address).message
+
+
+def test_a_client_certificate_that_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "two").mkdir()
+    one, two = Authority(tmp_path).issue("one.test"), Authority(tmp_path / "two").issue("two.test")
+    locked, missing = tmp_path / "locked.pem", tmp_path / "missing.pem"
+    private = serialization.load_pem_private_key(one.read_bytes(), None)
+    locked.write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"secret"),
+        )
+    )
+    for certificate, key, problem in (
+        (one, two, "cannot be used together"),
+        (one, locked, "cannot be used together"),
+        (missing, None, "cannot be read"),
+        (one, missing, "cannot be read"),
+    ):
+        host = HostOptions("reg.test", client_certificate=certificate, client_key=key)
+        with pytest.raises(ConfigurationError, match=problem) as refused:
+            RegistryStore(RegistryOptions(hosts=(host,)))
+        assert refused.value.file in (str(certificate), str(key))
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:

@@ -56,8 +56,8 @@ REMOVALS = {
     ),
     "1 signature for attestation": Removal(
         "verifier/judge.py",
-        "    if is_signature:\n        return _failed(",
-        "    if False:\n        return _failed(",
+        "    if is_signature:\n        return Check.failed(",
+        "    if False:\n        return Check.failed(",
         f"{JUDGE}signatures_and_attestations_are_never_taken_for_each_other",
     ),
     "1 type of an attestation": Removal(
@@ -302,8 +302,8 @@ REMOVALS = {
     ),
     "6 no time is any time": Removal(
         "verifier/judge.py",
-        "    if known.proven:\n        return _passed(",
-        "    if True:\n        return _passed(",
+        "    if known.proven:\n        return Check.passed(",
+        "    if True:\n        return Check.passed(",
         f"{TIMES}no_time_is_no_time_for_a_key_with_a_window",
     ),
     "6 the time of the request": Removal(

@@ -184,6 +184,46 @@ def test_token_servers_that_are_not(registry: str, realm: str) -> None:
     assert refused.value.reason is ReasonCode.REGISTRY_UNAUTHORIZED
 
 
+@pytest.mark.parametrize(
+    ("registry", "realm", "taken"),
+    [
+        ("ghcr.io", "https://ghcr.io/token", True),
+        ("ghcr.io:5000", "https://ghcr.io/token", True),
+        ("registry-1.docker.io", "https://auth.docker.io/token", True),
+        ("registry.gitlab.com", "https://gitlab.com/jwt/auth", True),
+        ("registry.example.com", "https://login.example.org/token", True),
+        ("registry.example.com", "https://example.com/token", False),
+        ("team.registries.example.net", "https://registries.example.net/token", False),
+        ("registry.example.com", "http://registry.example.com/token", False),
+        ("registry.example.com", "https://evil.example/token", False),
+    ],
+)
+def test_token_servers_that_get_to_see_credentials(registry: str, realm: str, taken: bool) -> None:
+    """A parent domain may belong to somebody else than the registry below it."""
+    origin = Origin.of_registry(registry, plain=False)
+    allowed = frozenset({"login.example.org"})
+    if taken:
+        assert str(token_server(realm, origin, allowed, secret=True)) == realm
+        return
+    with pytest.raises(UnavailableError) as refused:
+        token_server(realm, origin, allowed, secret=True)
+    assert refused.value.reason is ReasonCode.REGISTRY_UNAUTHORIZED
+
+
+def test_in_plain_http_credentials_go_to_the_very_port_or_to_tls() -> None:
+    for realm, taken in (
+        ("http://localhost:5000/token", True),
+        ("https://localhost:5001/token", True),
+        ("http://localhost:5001/token", False),
+        ("http://localhost/token", False),
+    ):
+        if taken:
+            token_server(realm, PLAIN.origin, frozenset(), secret=True)
+        else:
+            with pytest.raises(UnavailableError):
+                token_server(realm, PLAIN.origin, frozenset(), secret=True)
+
+
 def test_the_refusal_of_a_token_server_names_the_field_that_allows_it() -> None:
     with pytest.raises(UnavailableError) as refused:
         token_server("https://login.example/token", GHCR.origin, frozenset())
