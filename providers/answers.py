@@ -11,6 +11,9 @@ from .errors import PycosignError, UnavailableError
 
 logger = logging.getLogger(__name__)
 
+# Not more than a person reads.
+_MAX_TEXT = 300
+
 
 class Answers:
     """A record for the log and for a status. Not exact where several threads count at once.
@@ -50,4 +53,9 @@ class Answers:
 
 def told_of(error: Exception) -> str:
     """``error`` in one sentence."""
-    return str(error) if isinstance(error, PycosignError) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, PycosignError) else shown(f"{type(error).__name__}: {error}")
+
+
+def shown(text: str) -> str:
+    """Somebody else's ``text`` as it may stand in a log and in a verdict."""
+    return "".join(character if character.isprintable() else " " for character in text[:_MAX_TEXT])

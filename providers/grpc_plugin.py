@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 
 import grpc
 
+from .answers import shown
 from .bounded_file import read_bounded
 from .bulkhead import DEFAULT_LIMIT, DEFAULT_SECONDS, Bulkhead
 from .descriptor import Descriptor
@@ -45,7 +46,6 @@ _MAX_BACKOFF_MS = 5000
 # Answers that are kept, and of these how many are offered with a question. A tenant has one of each kind.
 _KEPT = 64
 _OFFERED = 16
-_MAX_DETAILS = 300
 
 _UNIX = re.compile(r"unix://(/[^\s]+)")
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}")
@@ -184,9 +184,9 @@ class _Client:
             failed: Any = error  # a grpc.Call too, which its type does not say
             if failed.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 raise self._bulkhead.hung() from error
-            details = str(failed.details())[:_MAX_DETAILS]
-            shown = "".join(character if character.isprintable() else " " for character in details)
-            raise self._bulkhead.unavailable(f"{failed.code().name}: {shown}") from error
+            raise self._bulkhead.unavailable(
+                f"{failed.code().name}: {shown(str(failed.details()))}"
+            ) from error
         except ValueError as error:  # the channel was closed
             raise self._bulkhead.unavailable(str(error)) from error
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 
-from .answers import Answers, told_of
+from .answers import Answers, shown, told_of
 from .bulkhead import Bulkhead
 from .descriptor import Descriptor
 from .errors import ConfigurationError, PycosignError
@@ -174,7 +174,7 @@ class GuardedTrustedMaterialProvider:
         known = self._accepted.get(material)
         if known is not None:
             return known
-        source = f"{self._name}: {material.source}"
+        source = f"{self._name}: {shown(str(material.source))}"
         checked = TrustedMaterial.of(source, material.trusted_root, material.loaded_at, material.keys)
         require_accepted(self._accept, checked)
         if len(self._accepted) >= _KEPT:

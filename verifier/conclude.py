@@ -120,7 +120,7 @@ def _overall(
         reason = obstacle.reason if obstacle is not None else ReasonCode.NO_POLICY
         return outcome_of(reason), reason
     outcome = all_of(verdict.outcome for verdict in verdicts)
-    return outcome, max(verdict.reason for verdict in verdicts if verdict.outcome is outcome)
+    return outcome, max((verdict.reason for verdict in verdicts if verdict.outcome is outcome), key=progress)
 
 
 def _admitted(verdicts: tuple[PolicyVerdict, ...]) -> bool:

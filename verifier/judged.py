@@ -41,7 +41,7 @@ class JudgedSignature:
                 checks=self.signature.checks,
             )
         each = (verdict for verdicts in self.verdicts for verdict in verdicts)
-        return min(each, key=lambda verdict: (verdict.outcome, -verdict.reason))
+        return min(each, key=lambda verdict: (verdict.outcome, -progress(verdict.reason)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def nothing_for(requirements: Iterable[Requirement]) -> ReasonCode:
 
 
 def furthest(results: Iterable[CosignVerificationResult]) -> CosignVerificationResult | None:
-    """The one with the highest reason, ties by the lowest digest: whatever order they were listed in."""
+    """The one that got furthest, ties by the lowest digest: whatever order they were listed in."""
     return min(
         results, key=lambda result: (-progress(result.reason), result.digest, evidence(result)), default=None
     )

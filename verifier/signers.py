@@ -85,7 +85,7 @@ def denied_signer(facts: SignatureFacts, denied: DenyList) -> list[Check]:
     listed = not {*facts.known_as, *(key.name for key in facts.key_names)}.isdisjoint(denied.keys)
     certificate = facts.certificate
     if certificate is not None:
-        listed = any(_may_name(certificate, identity) for identity in denied.identities)
+        listed = listed or any(_may_name(certificate, identity) for identity in denied.identities)
     if listed:
         return [Check.failed("deny-list", "the operator has denied this signer", ReasonCode.DENY_LISTED)]
     return [Check.passed("deny-list", "the signer is not on it")]

@@ -61,18 +61,16 @@ def all_of(outcomes: Iterable[Outcome]) -> Outcome:
     return at_least(max(1, len(listed)), listed)
 
 
+# What holds, and is a signature where an attestation is asked for, or the other way round, got further than what
+# an engine refused, and not as far as an attestation of another type.
+_OTHER_KIND = {
+    ReasonCode.NO_SIGNATURE: ReasonCode.PREDICATE_TYPE_MISMATCH - 2,
+    ReasonCode.NO_ATTESTATION: ReasonCode.PREDICATE_TYPE_MISMATCH - 1,
+}
+
+
 def progress(reason: ReasonCode) -> int:
-    """How far what ended with ``reason`` got: the number of the code. What is a signature where an attestation is
-    asked for, or the other way round, held all the same, and got further than what an engine refused.
+    """How far what ended with ``reason`` got: the number of the code, but for what is of the other kind than asked
+    for. No two reasons got equally far.
     """
-    if reason in (ReasonCode.NO_SIGNATURE, ReasonCode.NO_ATTESTATION):
-        return ReasonCode.PREDICATE_TYPE_MISMATCH - 1
-    return int(reason)
-
-
-def furthest(reasons: Iterable[tuple[ReasonCode, str]]) -> tuple[ReasonCode, str] | None:
-    """The (reason, digest) that got furthest, ties by the lowest digest.
-
-    The result does not depend on the order in which candidates were listed. None for an empty list.
-    """
-    return min(reasons, key=lambda pair: (-progress(pair[0]), pair[1]), default=None)
+    return _OTHER_KIND.get(reason, int(reason))

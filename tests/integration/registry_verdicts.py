@@ -11,12 +11,13 @@ from providers.scope import Scope
 from providers.static import StaticPolicyProvider, StaticTrustedMaterialProvider
 from providers.trust import TrustedMaterial
 from pycosign.lab import Lab
+from pycosign.lab.sign import SigningOptions
 from verifier.app import assemble
 from verifier.core import Verifier
 from verifier.store import ClosingStore
 
 LAB = Lab()
-SIGNER = {"identity": "https://ci.test/release", "issuer": "https://issuer.test"}
+SIGNER: SigningOptions = {"identity": "https://ci.test/release", "issuer": "https://issuer.test"}
 
 
 @contextmanager

@@ -53,6 +53,7 @@ from verifier.formats.layer import SIGNATURE_MEDIA_TYPES, parse_layer
 from verifier.formats.manifest import parse_manifest
 from verifier.formats.signature_file import SignatureFile, SignatureForm, parse_signature_file
 from verifier.judge import judge
+from verifier.store import Together, in_turn
 from verifier.verdict import Outcome
 
 COSIGN = require_tool("cosign")
@@ -582,6 +583,10 @@ def test_a_bare_envelope_is_verified_for_an_image_and_for_a_file(
 
 
 class Closing(MemoryStore):
+    @property
+    def together(self) -> Together:
+        return in_turn
+
     def close(self) -> None:
         """Nothing to close."""
 

@@ -19,25 +19,18 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from providers.grpc_plugin import GrpcAddress, grpc_policy_provider, grpc_trusted_material_provider
 from providers.guarded import GuardedPolicyProvider, GuardedTrustedMaterialProvider
-from providers.interfaces import PolicyProvider, TrustedMaterialProvider
 from providers.mux import MuxPolicyProvider, MuxTrustedMaterialProvider, PolicyRoute, TrustRoute
 from providers.plugins import policy_plugin, trusted_material_plugin
 from providers.reasons import ReasonCode
 from providers.scope import Scope
-from providers.subject import Subject
-from pycosign.lab import Lab, MemoryRegistry, attach_bundle, push_image
-from pycosign.lab.keys import spki_pem
-from tests.memory_store import MemoryStore
+from pycosign.lab.keys import SigningKey, spki_pem
+from tests.integration.keyed_images import Images, engine
 from tests.tools import ROOT
 from tests.unit.providers.provider_world import PATIENCE, accept_all, wait_for
-from verifier.budget import Budget
-from verifier.core import Verifier
-from verifier.engines.keys import KeyEngine
-from verifier.results import ValidationResult
 from verifier.verdict import Outcome
 
 THIRD_PARTY = ROOT / "tests" / "thirdparty"
-KEYS = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("ours", "theirs")}
+KEYS: dict[str, SigningKey] = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("ours", "theirs")}
 PEM = {name: spki_pem(key.public_key()).decode() for name, key in KEYS.items()}
 
 
@@ -50,38 +43,9 @@ def _document(name: str, key: str, *scopes: str) -> dict[str, Any]:
     }
 
 
-@dataclass
-class Images:
-    """A registry with one image for each team, signed with its key and in no log."""
-
-    store: MemoryStore
-
-    @classmethod
-    def pushed(cls) -> Images:
-        lab, registry = Lab(), MemoryRegistry()
-        for name, key in KEYS.items():
-            repository = f"{name}/app"
-            image = push_image(registry, repository, tag="v1")
-            signed = lab.sign_image(image.digest, key=key, keyless=False, log=None, timestamp=False)
-            attach_bundle(registry, repository, image, signed)
-        return cls(MemoryStore(registry))
-
-    def judged(self, team: str, trust: TrustedMaterialProvider, policies: PolicyProvider) -> ValidationResult:
-        """The verdict on the image of ``team``."""
-        engine = KeyEngine(lambda: pytest.fail("nothing is proved without a trusted root"))
-        verifier = Verifier(
-            store=self.store,
-            engines=(engine,),
-            trust=trust,
-            policies=policies,
-            clock=Lab().clock,
-        )
-        return verifier.validate(Subject.parse(f"registry.test/{team}/app:v1"), Budget(PATIENCE))
-
-
 @pytest.fixture(scope="module")
 def images() -> Images:
-    return Images.pushed()
+    return Images.signed_with(KEYS)
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +87,7 @@ def installed(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 def test_an_installed_package(installed: Path, images: Images) -> None:
     trust = trusted_material_plugin("acme", {"keys": str(installed / "keys.json")})
     policies = policy_plugin("acme", {"policies": str(installed / "policies.json")})
-    engine = KeyEngine(lambda: pytest.fail("nothing is proved without a trusted root"))
-    trust.start(engine.accept)
+    trust.start(engine().accept)
     policies.start(accept_all)
     for team in KEYS:
         verdict = images.judged(team, trust, policies)

@@ -211,6 +211,7 @@ def test_without_a_credential_for_it_a_registry_is_asked_anonymously(world: Worl
 @pytest.mark.parametrize("scheme", ["Basic", "Bearer"])
 def test_requirement_9_credentials_never_follow_a_redirect(world: World, scheme: str) -> None:
     """Not to another host, not to another port, and not from there back home."""
+    away: bytes = b""
     storage = world.serve(lambda call: call.send(away if "first" in call.path else response(200, CONTENT)))
     wants = Registry(scheme)
 
@@ -316,7 +317,7 @@ def test_requirement_9_no_secret_is_ever_shown(
         store = world.store(registry, credential)
         for operation in (resolve, fetch):
             try:
-                operation(store, registry)  # type: ignore[operator]
+                operation(store, registry)
             except UnavailableError as error:
                 told += ["".join(traceback.format_exception(error)), repr(error), str(error), error.message]
     told += [record.getMessage() for record in caplog.records]

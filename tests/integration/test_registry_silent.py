@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,7 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def reasons(asked: Sequence[Future[object]]) -> set[ReasonCode]:
+def reasons(asked: Sequence[Future[Any]]) -> set[ReasonCode]:
     """Why they failed, those that are over."""
     errors = [future.exception() for future in asked if future.done()]
     return {error.reason for error in errors if isinstance(error, UnavailableError)}
@@ -97,7 +98,7 @@ def test_one_silent_registry_does_not_hold_every_worker(behave: Callable[[Call],
         held = [workers.submit(fetch, store, silent.address, budget) for budget in budgets]
         until(lambda: len(silent.calls) == WORKERS)
         answer = workers.submit(resolve, store, good.address, Budget(LONG))
-        assert answer.result(timeout=LONG / 2)
+        assert answer.result(timeout=LONG / 2).digest
         until(lambda: sum(future.done() for future in held) == WORKERS - 1)
         assert reasons(held) == {ReasonCode.REGISTRY_UNAVAILABLE}
         assert report(store, silent).state is HostState.PROBED
@@ -144,11 +145,11 @@ def test_one_request_finds_out_whether_it_answers_again() -> None:
         )  # the others are not let through
         assert len(registry.calls) == asked + 1
         gate.set()
-        assert probe.result(timeout=LONG / 2)
+        assert probe.result(timeout=LONG / 2).digest
         assert report(store, registry) == HostReport(
             registry.address, HostState.ANSWERING, in_flight=0, unanswered=0, waiting=0, again_in=0
         )
-        assert resolve(store, registry.address, Budget(LONG))
+        assert resolve(store, registry.address, Budget(LONG)).digest
 
 
 def test_the_one_who_was_left_waiting_may_get_the_answer() -> None:
@@ -185,7 +186,7 @@ def test_time_outs_one_after_the_other_count_until_there_is_an_answer() -> None:
         time_out(2)
         assert (report(store, registry).unanswered, report(store, registry).state) == (2, HostState.ANSWERING)
         answers.set()
-        assert resolve(store, registry.address, Budget(LONG))
+        assert resolve(store, registry.address, Budget(LONG)).digest
         answers.clear()
         assert report(store, registry).unanswered == 0
         time_out(3)

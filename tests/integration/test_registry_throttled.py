@@ -107,7 +107,7 @@ def test_a_busy_token_server_is_waited_for_and_called_busy() -> None:
             call.send(response(401, WWW_Authenticate=f'Bearer realm="{realm}"'))
 
     with FaultyRegistry(behave) as registry, RegistryStore(plain_http={registry.address}) as store:
-        assert resolve(store, registry.address, Budget(LONG))
+        assert resolve(store, registry.address, Budget(LONG)).digest
     answers = [response(503, Retry_After="0")] * 3
     with FaultyRegistry(behave) as registry, RegistryStore(plain_http={registry.address}) as store:
         assert error(store, resolve, registry.address).reason is ReasonCode.REGISTRY_THROTTLED
@@ -120,7 +120,7 @@ def test_a_throttled_answer_is_not_remembered() -> None:
         RegistryStore(plain_http={registry.address}) as store,
     ):
         assert error(store, resolve, registry.address).reason is ReasonCode.REGISTRY_THROTTLED
-        assert resolve(store, registry.address, Budget(LONG))
+        assert resolve(store, registry.address, Budget(LONG)).digest
 
 
 def _client(registry: FaultyRegistry, jitter: Callable[[], float]) -> RegistryClient:

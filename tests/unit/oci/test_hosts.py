@@ -46,6 +46,9 @@ class World:
             return False
         return True
 
+    def state(self) -> HostState:
+        return self.report.state
+
     @property
     def report(self) -> HostReport:
         return next(report for report in self.hosts.report() if report.host == str(HOST))
@@ -70,7 +73,7 @@ def test_all_but_the_first_are_let_go(world: World) -> None:
     with pytest.raises(UnavailableError) as over:
         waiting[1].seconds_left()
     assert over.value.reason is ReasonCode.REGISTRY_UNAVAILABLE
-    assert world.report.state is HostState.PROBED
+    assert world.state() is HostState.PROBED
 
 
 def test_a_few_are_no_burst(world: World) -> None:
@@ -112,9 +115,9 @@ def test_time_outs_in_a_row(world: World) -> None:
     assert not world.refused()  # an answer: nothing happened
     for _ in range(2):
         world.ask(2)
-    assert world.report.state is HostState.ANSWERING
+    assert world.state() is HostState.ANSWERING
     world.ask(2)
-    assert world.report.state is HostState.GIVEN_UP
+    assert world.state() is HostState.GIVEN_UP
 
 
 @pytest.mark.parametrize("reason", [r for r in ReasonCode if r.could_not_check and r not in SILENT])
@@ -151,7 +154,7 @@ def test_long_ago_is_forgotten(world: World) -> None:
 def given_up(world: World) -> None:
     for _ in range(3):
         world.ask(2)
-    assert world.report.state is HostState.GIVEN_UP
+    assert world.state() is HostState.GIVEN_UP
 
 
 def test_after_a_pause_one_asks_and_an_answer_ends_it(world: World) -> None:
@@ -159,11 +162,11 @@ def test_after_a_pause_one_asks_and_an_answer_ends_it(world: World) -> None:
     assert world.refused()
     world.now += 1
     probe = world.begin()
-    assert world.report.state is HostState.PROBED
+    assert world.state() is HostState.PROBED
     assert world.refused()
     with ExitStack() as stack:
         stack.enter_context(probe)
-    assert world.report.state is HostState.ANSWERING
+    assert world.state() is HostState.ANSWERING
     assert not world.refused()
 
 
@@ -200,9 +203,9 @@ def test_a_probe_that_waits_for_long_is_replaced(world: World) -> None:
     second = world.begin()
     assert let_go([first, second]) == [True, False]
     first.__exit__(UnavailableError, SILENCE, None)
-    assert world.report.state is HostState.PROBED
+    assert world.state() is HostState.PROBED
     second.__exit__(None, None, None)
-    assert world.report.state is HostState.ANSWERING
+    assert world.state() is HostState.ANSWERING
 
 
 def test_who_is_let_go_does_not_count_again(world: World) -> None:

@@ -9,6 +9,7 @@ import tarfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,7 +89,7 @@ def test_many_threads_read_one_archive(layout: Layout) -> None:
         assert list(pool.map(lambda each: store.fetch("any", each, Budget(60)), wanted)) == blobs
 
 
-LINKS: dict[str, dict[str, object]] = {
+LINKS: dict[str, dict[str, Any]] = {
     "symbolic": {"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"},
     "hard": {"type": tarfile.LNKTYPE, "linkname": "/etc/passwd"},
     "hard, within": {"type": tarfile.LNKTYPE, "linkname": "oci-layout"},

@@ -84,6 +84,18 @@ def test_the_revision_is_made_from_the_content() -> None:
     }
 
 
+def test_what_it_says_is_shown_without_its_control_characters() -> None:
+    provider = Trust(material("a\x1b[2J\n" + "b" * 1000, "release"))
+    guarded = _started(provider)
+    shown = guarded.trusted_material(SUBJECT, None, "").source
+    assert shown.startswith("plugin:x: a [2J b")
+    assert len(shown) < 400
+    provider.answer = ValueError("\x1b[2J" + "b" * 1000)
+    message = _refused(guarded)
+    assert "\x1b" not in message
+    assert len(message) < 400
+
+
 @pytest.mark.parametrize(
     ("answer", "why"),
     [

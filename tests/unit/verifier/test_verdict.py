@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from providers.reasons import ReasonCode
 from verifier.explain import REMEDIES
-from verifier.verdict import Outcome, all_of, any_of, at_least, furthest, outcome_of
+from verifier.verdict import Outcome, all_of, any_of, at_least, outcome_of, progress
 
 ROOT = Path(__file__).parents[3]
 A, R, C = Outcome.ALLOWED, Outcome.REFUSED, Outcome.COULD_NOT_CHECK
@@ -88,9 +88,15 @@ def test_every_reason_says_what_to_do_and_is_documented() -> None:
     ]
 
 
-def test_the_reason_of_a_whole_is_that_of_the_furthest() -> None:
-    near, far = (ReasonCode.MALFORMED, "sha256:a"), (ReasonCode.IDENTITY_MISMATCH, "sha256:c")
-    tie = (ReasonCode.IDENTITY_MISMATCH, "sha256:b")
-    for order in itertools.permutations([near, far, tie]):
-        assert furthest(order) == tie
-    assert furthest([]) is None
+def test_what_is_of_the_other_kind_held_all_the_same() -> None:
+    """It got further than what an engine refused, and not as far as what is of another type."""
+    ordered = [
+        ReasonCode.MALFORMED,
+        ReasonCode.SCT_UNTRUSTED,
+        ReasonCode.NO_SIGNATURE,
+        ReasonCode.NO_ATTESTATION,
+        ReasonCode.PREDICATE_TYPE_MISMATCH,
+        ReasonCode.IDENTITY_MISMATCH,
+    ]
+    assert all(progress(one) < progress(two) for one, two in itertools.pairwise(ordered))
+    assert len({progress(reason) for reason in ReasonCode}) == len(ReasonCode)
