@@ -267,12 +267,13 @@ def test_no_more_is_read_than_the_limit() -> None:
             FaultyRegistry(endless_listing if operation is referrers else endless_body) as registry,
             RegistryStore(plain_http=frozenset({registry.address})) as store,
         ):
-            budget = Budget(5, max_bytes=limit + 1)
+            headers = 4096  # more than those of the answers
+            budget = Budget(5, max_bytes=limit + 1 + headers)
             with pytest.raises(UnavailableError):
                 operation(store, registry.address, budget)
-            budget.spend_bytes(0)
+            budget.spend_bytes(1)
             with pytest.raises(UnavailableError):
-                budget.spend_bytes(1)
+                budget.spend_bytes(headers + 1)
 
 
 def test_words_of_a_registry_are_bounded_and_printable() -> None:
