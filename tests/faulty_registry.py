@@ -180,7 +180,10 @@ class FaultyRegistry:
                     name, _, value = text.partition(":")
                     fields[name.lower()] = value.strip()
                 body = reader.read(int(fields.get("content-length", "0")))
-                method, path, _ = line.decode("latin-1").split()
+                words = line.decode("latin-1").split(" ")
+                if len(words) != 3:  # no HTTP: whoever it was speaks TLS
+                    return
+                method, path, _ = words
                 with self._lock:
                     call = Call(
                         len(self.calls),

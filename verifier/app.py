@@ -78,29 +78,43 @@ class Ready:
     engines: tuple[Engine, ...]
     cross_check: tuple[Engine, ...]
 
+    def accept(self, material: TrustedMaterial) -> None:
+        """Prepare ``material`` in every engine.
 
-def ready_engines(trust: TrustedMaterialProvider, kind: Engines, *, cross_check: bool) -> Ready:
-    """The engines that what is trusted needs.
-
-    Raises:
-        ConfigurationError: one of them refuses what is trusted, or cosign is to check itself.
-        PycosignError: one failed its self-test and must not be used.
-    """
-    materials = trust.materials()
-    ready = Ready(_engines(kind, materials), _engines(Engines.COSIGN, materials) if cross_check else ())
-    if kind is Engines.COSIGN and cross_check:
-        raise ConfigurationError(
-            "cosign is to check itself", remedy="Take crossCheck out, or leave engine at native."
-        )
-    for engine in (*ready.engines, *ready.cross_check):
-        engine.self_test()
-        for material in materials:
+        Raises:
+            ConfigurationError: one of them refuses it.
+        """
+        for engine in (*self.engines, *self.cross_check):
             try:
                 engine.accept(material)
             except ConfigurationError as error:
                 raise ConfigurationError(
                     f"{material.source}: {error.problem}", remedy=error.remedy
                 ) from error
+
+
+def ready_engines(
+    trust: TrustedMaterialProvider, kind: Engines, *, cross_check: bool, may_change: bool = False
+) -> Ready:
+    """The engines that what is trusted needs; with ``may_change``, what it may come to be.
+
+    Raises:
+        ConfigurationError: one of them refuses what is trusted, or cosign is to check itself.
+        PycosignError: one failed its self-test and must not be used.
+    """
+    materials = trust.materials()
+    rooted = may_change or any(material.trusted_root for material in materials)
+    ready = Ready(
+        _engines(kind, rooted=rooted), _engines(Engines.COSIGN, rooted=rooted) if cross_check else ()
+    )
+    if kind is Engines.COSIGN and cross_check:
+        raise ConfigurationError(
+            "cosign is to check itself", remedy="Take crossCheck out, or leave engine at native."
+        )
+    for engine in (*ready.engines, *ready.cross_check):
+        engine.self_test()
+    for material in materials:
+        ready.accept(material)
     return ready
 
 
@@ -124,7 +138,7 @@ def verifier_over(
     )
 
 
-def _engines(kind: Engines, materials: tuple[TrustedMaterial, ...]) -> tuple[Engine, ...]:
+def _engines(kind: Engines, *, rooted: bool) -> tuple[Engine, ...]:
     """Each is imported only when it is needed: sigstore-python takes a quarter of a second, keys alone none of
     it.
     """
@@ -132,7 +146,7 @@ def _engines(kind: Engines, materials: tuple[TrustedMaterial, ...]) -> tuple[Eng
         from .engines.cosign import CosignEngine  # noqa: PLC0415
 
         return (CosignEngine.found(),)
-    if not any(material.trusted_root for material in materials):
+    if not rooted:
         return (KeyEngine(_no_root),)
     from .engines.sigstore import Compiled, RootProver, SigstoreEngine  # noqa: PLC0415
 

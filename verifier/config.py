@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from providers.document import Document
-from providers.policy_spec import StaticPolicySpec
-from providers.spec import Spec, StaticTrustSpec
+from providers.provider_spec import AnyPolicySpec, AnyTrustSpec
+from providers.spec import Spec
 
 API_VERSION = "pycosign.dev/v1alpha1"
 
@@ -112,8 +112,8 @@ class VerifierSpec(Spec):
             default_factory=list, description="Engines that have to agree about every signature that counts."
         ),
     ]
-    trusted_material_provider: StaticTrustSpec
-    policy_provider: StaticPolicySpec
+    trusted_material_provider: AnyTrustSpec
+    policy_provider: AnyPolicySpec
 
 
 class VerifierConfiguration(Spec):

@@ -10,12 +10,17 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from providers import factory
+from providers.build import policies_of, trust_of
 from providers.document import Document
 from providers.errors import ConfigurationError, InvalidReferenceError
-from providers.policy_spec import authorities_of
+from providers.interfaces import PolicyProvider, TrustedMaterialProvider
+from providers.life import start_policies, start_trust, stop_policies, stop_trust
+from providers.policy import Policy
+from providers.policy_spec import StaticPolicySpec, authorities_of
 from providers.reference import parse_repository
+from providers.spec import StaticTrustSpec
 
-from .app import Engines, Reach, RegistryStore, ready_engines, verifier_over
+from .app import Engines, Reach, Ready, RegistryStore, ready_engines, verifier_over
 from .config import RegistrySpec, SignaturesSpec, VerifierSpec
 from .core import Verifier
 from .discovery import Discovery, StorageForm
@@ -34,21 +39,50 @@ def from_configuration(
     Raises:
         ConfigurationError: with file, line and what to do.
     """
-    trust = factory.trusted_material_provider(
-        spec.trusted_material_provider, document, ("spec", "trustedMaterialProvider")
-    )
-    policies = factory.policy_provider(spec.policy_provider, document, ("spec", "policyProvider"))
-    factory.check_together(spec.policy_provider, trust, document, ("spec", "policyProvider"))
+    trust_place, policies_place = ("spec", "trustedMaterialProvider"), ("spec", "policyProvider")
+    trust = trust_of(spec.trusted_material_provider, document, trust_place)
+    policies = policies_of(spec.policy_provider, document, policies_place)
+    fixed = isinstance(spec.trusted_material_provider, StaticTrustSpec)
+    if fixed and isinstance(spec.policy_provider, StaticPolicySpec):
+        factory.check_together(spec.policy_provider, trust, document, policies_place)
     if store is None:
         with document.at(("spec", "registry")):
             store = _registries(spec.registry, Path(document.file).parent)
     with document.at(("spec", "signatures")):
         discovery = _discovery(spec.signatures)
     _warn_of_what_is_weakened(spec)
-    with document.at(("spec", "trustedMaterialProvider")):
-        ready = ready_engines(trust, Engines(spec.engine), cross_check="cosign" in spec.cross_check)
-    with closing(store):
+    with document.at(trust_place):
+        ready = ready_engines(
+            trust, Engines(spec.engine), cross_check="cosign" in spec.cross_check, may_change=not fixed
+        )
+    with closing(store), _alive(trust, policies, ready, document):
         yield verifier_over(store, ready, trust, policies, discovery)
+
+
+@contextmanager
+def _alive(
+    trust: TrustedMaterialProvider, policies: PolicyProvider, ready: Ready, document: Document
+) -> Iterator[None]:
+    """Providers that read something in the background do so meanwhile. What an engine refuses is never taken up.
+
+    Raises:
+        ConfigurationError: one of them has nothing to begin with.
+    """
+    with document.at(("spec", "trustedMaterialProvider")):
+        start_trust(trust, ready.accept)
+    try:
+        with document.at(("spec", "policyProvider")):
+            start_policies(policies, _any_policy)
+        try:
+            yield
+        finally:
+            stop_policies(policies)
+    finally:
+        stop_trust(trust)
+
+
+def _any_policy(policy: Policy) -> None:
+    """A key that a policy names may be trusted later only."""
 
 
 def _registries(spec: RegistrySpec, folder: Path) -> RegistryStore:
@@ -62,7 +96,8 @@ def _registries(spec: RegistrySpec, folder: Path) -> RegistryStore:
 
 def _warn_of_what_is_weakened(spec: VerifierSpec) -> None:
     """Say in the log what the operator has switched off; each is legitimate, and none should go unnoticed."""
-    for policy in spec.policy_provider.policies:
+    static = spec.policy_provider if isinstance(spec.policy_provider, StaticPolicySpec) else None
+    for policy in static.policies if static else ():
         for name, authority, _ in authorities_of(policy, ()):
             if authority.unsafe_ignore_identities:
                 logger.warning("policy %s: unsafeIgnoreIdentities lets any signer pass", name)

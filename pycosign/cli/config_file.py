@@ -12,6 +12,7 @@ import click
 from providers import factory
 from providers.document import Document
 from providers.errors import ConfigurationError
+from providers.policy_spec import StaticPolicySpec
 from providers.subject import Subject
 from verifier.config import VerifierSpec, load
 from verifier.configured import from_configuration
@@ -61,9 +62,12 @@ class FromFile:
         Raises:
             ConfigurationError: of the policies that speak for ``subject``, none asks for that.
         """
-        policies = factory.policy_provider(
-            self.spec.policy_provider, self.document, ("spec", "policyProvider")
-        ).policies(subject, None)
+        given = self.spec.policy_provider
+        if not isinstance(given, StaticPolicySpec):
+            return  # what the others say is known once they are started
+        policies = factory.policy_provider(given, self.document, ("spec", "policyProvider")).policies(
+            subject, None
+        )
         asked = [policy.wants_attestations if attestation else policy.wants_signatures for policy in policies]
         if not asked or any(asked):
             return

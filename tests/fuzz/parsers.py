@@ -12,6 +12,7 @@ from providers.document import Document
 from providers.errors import ConfigurationError, InvalidReferenceError, UnavailableError, VerificationError
 from providers.factory import policy_provider
 from providers.identity import StringMatch
+from providers.policy_spec import StaticPolicySpec
 from providers.predicates import predicate_type_of
 from providers.reference import Reference, parse_registry, parse_repository
 from providers.scope import Scope
@@ -28,7 +29,7 @@ from verifier.formats.manifest import media_type_of, parse_index, parse_manifest
 from verifier.formats.pem import first_block
 from verifier.formats.signature_file import SignatureFile, SignatureForm, parse_signature_file
 from verifier.formats.simple_signing import parse_simple_payload
-from verifier.formats.statement import parse_statement
+from verifier.formats.statement import parse_predicate, parse_statement
 from verifier.formats.strict_json import (
     bytes_field,
     integer_field,
@@ -78,7 +79,8 @@ def _formats(seeds: Seeds) -> tuple[Target, ...]:
         Target("log-entry", 30, entries, _log_entry, _REFUSED),
         Target("rekor-bundle", 25, rekor, read_rekor_bundle, _REFUSED),
         Target("envelope", 30, envelopes, parse_envelope, _REFUSED),
-        Target("statement", 45, texts.STATEMENTS, parse_statement, _REFUSED),
+        Target("statement", 40, texts.STATEMENTS, parse_statement, _REFUSED),
+        Target("predicate", 5, texts.STATEMENTS, parse_predicate, _REFUSED),
         Target("simple-signing", 40, payloads, parse_simple_payload, _REFUSED),
         Target("manifest", 35, texts.MANIFESTS, _manifest, _REFUSED),
         Target("strict-json", 40, (*texts.JSON, *seeds.keyed[:1]), _strict_json, _REFUSED),
@@ -281,7 +283,8 @@ def _policy_words(data: bytes) -> None:
 def _configuration(data: bytes) -> None:
     document = Document.parse(data, "file.yaml")
     read = document.validate(VerifierConfiguration)
-    policy_provider(read.spec.policy_provider, document, ("spec", "policyProvider"))
+    if isinstance(read.spec.policy_provider, StaticPolicySpec):  # the others open what is named
+        policy_provider(read.spec.policy_provider, document, ("spec", "policyProvider"))
 
 
 def each(allowed: tuple[type[Exception], ...], *calls: Callable[[], object]) -> None:

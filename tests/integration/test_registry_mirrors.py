@@ -132,9 +132,17 @@ def test_a_mirror_below_a_path(world: World) -> None:
     assert world.home.calls == []
 
 
+def other_content(call: Call) -> None:
+    """As large as what is asked for."""
+    if "/blobs/" in call.path:
+        call.send(response(200, b"d" * BLOB.size))
+    else:
+        call.send(response(200, OTHER, Content_Type=MANIFEST))
+
+
 USELESS: dict[str, Callable[[Call], None]] = {
     "has nothing": says(response(404)),
-    "has other content": says(response(200, OTHER, Content_Type=MANIFEST)),
+    "has other content": other_content,
     "is endless": endless_body,
     "is broken": says(response(500)),
     "is private": says(response(401)),

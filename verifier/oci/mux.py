@@ -43,7 +43,7 @@ class StoreMux:
                         remedy="Take one of them out.",
                     )
                 seen[name] = scope.text
-        self._stores = tuple(store for _, store in stores)
+        self._stores = tuple({id(store): store for _, store in stores}.values())
         self._index = ScopeIndex(stores)
 
     def resolve(self, reference: Reference, budget: Budget) -> Descriptor:

@@ -132,7 +132,7 @@ class RegistryStore:
 
         # A mirror that lists nothing may have no listing at all: that is for the registry itself to say.
         found = self._from_mirrors(home, lambda place, part: tuple(listed(place, part)), budget, tags=True)
-        return iter(found) if found else listed(home, budget)
+        return listed(home, budget) if found is None else iter(found)
 
     def tagged(self, repository: str, tag: str, budget: Budget) -> tuple[Descriptor, bytes] | None:
         """The manifest under ``tag``: one GET. See `verifier.store.Store`."""

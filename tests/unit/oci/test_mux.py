@@ -132,7 +132,9 @@ def test_all_are_closed_whatever_one_does() -> None:
             raise OSError
 
     stores: list[Named] = [Named("a.test"), Bad("b.test"), Named("c.test")]
-    store = StoreMux([(Scope.parse(each.name), each) for each in stores])
+    store = StoreMux(
+        [(Scope.parse(each.name), each) for each in stores] + [(Scope.parse("reg.test"), stores[0])]
+    )
     with pytest.raises(OSError):
         store.close()
     assert [each.closed for each in stores] == [1, 1, 1]

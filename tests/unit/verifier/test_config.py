@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from providers import factory
+from providers.build import policies_of, trust_of
 from providers.document import Document
 from providers.errors import ConfigurationError
 from providers.identity import CLAIMS
@@ -78,10 +78,8 @@ def read(folder: Path, text: str) -> PolicyProvider:
     path.write_text(text, encoding="utf-8")
     configuration, document = load(path)
     spec = configuration.spec
-    factory.trusted_material_provider(
-        spec.trusted_material_provider, document, ("spec", "trustedMaterialProvider")
-    )
-    return factory.policy_provider(spec.policy_provider, document, ("spec", "policyProvider"))
+    trust_of(spec.trusted_material_provider, document, ("spec", "trustedMaterialProvider"))
+    return policies_of(spec.policy_provider, document, ("spec", "policyProvider"))
 
 
 def test_a_good_file_is_read(folder: Path) -> None:
@@ -315,7 +313,7 @@ def _as_json(text: str) -> object:
         ("- name: release", "- name: release\n        name: again", 13, "stands twice"),
         ("- name: release", "- name: &n release\n        namespaces: [*n]", 13, "anchors"),
         ("- name: release", "- name: release\n        unsafeIgnoreIdentities: true", 12, "ignores them"),
-        ("    type: static\n    policies", "    type: files\n    policies", 10, "static"),
+        ("    type: static\n    policies", "    type: folder\n    policies", 9, "files"),
         ("spec:", "spec: [", 7, "YAML"),
     ],
 )

@@ -22,7 +22,7 @@ from tests.unit.verifier.test_discovery import Stored
 from tests.unit.verifier.world import FACTS, NOW, STRANGER, A, C, R, refusal
 from verifier.budget import Budget
 from verifier.core import MAX_CANDIDATES, Verifier
-from verifier.discovery import Discovery
+from verifier.discovery import Discovery, StorageForm
 from verifier.formats.bundle import BUNDLE_V03
 from verifier.gathering import Gathering, had
 from verifier.results import ValidationResult
@@ -150,17 +150,19 @@ def test_no_more_is_set_aside_than_there_is(world: Stored) -> None:
         return fetch(repository, descriptor, budget)
 
     world.store.fetch = reading  # type: ignore[method-assign]
-    for number in range(20):
+    world.discovery = Discovery(frozenset({StorageForm.BUNDLE}))
+    for number in range(5):
         push_artifact(
             world.registry,
             "app",
             BUNDLE_V03,
-            b"%d" % number * 4000,
+            b"%d" % number * 30_000,
             media_type=BUNDLE_V03,
             subject=world.image,
         )
-    verdict(world, Shuffled(1), Budget(60, max_bytes=40_000))
-    assert sum(held) <= 40_000
+    verdict(world, Shuffled(1), Budget(60, max_bytes=80_000))
+    assert max(held) == 30_000
+    assert sum(held) <= 80_000
 
 
 def test_a_size_that_was_invented_takes_nothing_away_for_long(world: Stored) -> None:
